@@ -250,10 +250,11 @@ if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
             return moved
         if name in _SUBJECTS:
             return importlib.import_module(f"segpost.{name}")
-        from segpost._core.unknown_names import suggest_public_name
+        if name.startswith("_"):
+            raise AttributeError(f"module 'segpost' has no attribute {name!r}")
+        from segpost._core.name_cures import missing_name_error
 
-        cure = suggest_public_name(name, __all__)
-        raise AttributeError(f"module 'segpost' has no attribute {name!r}{cure}")
+        raise missing_name_error("segpost", name, __all__, sys._getframe(1))
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,7 @@ import importlib
 import sys
 import warnings
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 # The old module below segpost, and the modules that its names are in now.
 MOVED = {
@@ -80,6 +80,12 @@ class MovedModule(ModuleType):
                 )
                 return getattr(module, name)
         raise AttributeError(f"module 'segpost.{self._name}' has no attribute {attribute!r}")
+
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        """Refuse a call of a module, which a function of another name is meant by."""
+        known = sys.modules["segpost"].__all__
+        cures = [f": call segpost.{one}" for one in known if one.lower() == self._name]
+        raise TypeError(f"{self.__name__} is a module{cures[0] if cures else ''}")
 
 
 def register_moved_modules() -> None:

@@ -12,11 +12,13 @@ import torch
 from torchmetrics import Metric
 
 from segpost._core.arguments import check_choice
+from segpost._core.public import public_module
 from segpost.metrics.matrix import ConfusionMatrix as MatrixOfDataSet
 from segpost.metrics.matrix import InvalidPreds
 from segpost.metrics.scores import Scores
 from segpost.metrics.values import PER_CLASS
 
+__all__ = ["ConfusionMatrix"]
 SCORES = (
     "miou",
     "pixel_accuracy",
@@ -132,3 +134,6 @@ class ConfusionMatrix(Metric):
         result = self._empty.copy()
         result.state[...] = self.state.cpu().numpy()
         return result
+
+
+public_module(__name__)

@@ -16,6 +16,7 @@ from PIL import Image
 from typing_extensions import assert_type
 
 import segpost
+from segpost.metrics.class_values import ClassValues
 from segpost.typing import Grid, PaletteName, Want
 
 Labels = npt.NDArray[np.uint8 | np.int32]
@@ -152,8 +153,9 @@ def metrics() -> None:
     assert_type(cm.compute("mmseg"), segpost.Scores)
     assert_type(cm.compute(exclude=0), segpost.Scores)
     assert_type(cm.compute(exclude=(0, 2)), segpost.Scores)
-    assert_type(result.iou, Ratios)
-    assert_type(result.dice, Ratios)
+    assert_type(result.iou, ClassValues)
+    assert_type(result.dice, ClassValues)
+    assert_type(result.iou["road"], np.float64)
     assert_type(result.miou, float)
     assert_type(result.matrix, Counts)
     assert_type(result.mean("iou", "weighted"), float)

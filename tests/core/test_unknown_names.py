@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import pickle
 import re
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import pytest
 from conftest import scene
 
 import segpost
-from segpost._core.unknown_names import ARGUMENTS, ATTRIBUTES, PUBLIC_NAMES, explain_arguments
+from segpost._core.foreign_names import ARGUMENTS, ATTRIBUTES, PUBLIC_NAMES, WORDS
+from segpost._core.unknown_names import explain_arguments
 
 LOGITS = scene(3, 16, 24)
 LABELS = LOGITS.argmax(0).astype(np.uint8)
@@ -92,10 +94,12 @@ def test_arguments_of_other_libraries(call: Callable[[], object], cure: str) -> 
 
 def test_names_that_are_suggested_exist() -> None:
     """No table holds a name that segpost does not have."""
-    parameters = {name for one in FUNCTIONS for name in inspect.signature(one).parameters}
-    assert {name for name, _ in ARGUMENTS.values()} <= parameters
-    assert not ARGUMENTS.keys() & (parameters - {"classes", "interpolation"})
-    assert set(PUBLIC_NAMES.values()) <= set(segpost.__all__)
+    methods = [segpost.ConfusionMatrix.update, segpost.ConfusionMatrix.compute]
+    calls = [*FUNCTIONS, *methods, segpost.Palette, segpost.label_counts, segpost.compare]
+    parameters = {name for one in calls for name in inspect.signature(one).parameters}
+    assert {name for others in ARGUMENTS.values() for name, _ in others} <= parameters
+    for name in (*PUBLIC_NAMES.values(), *WORDS.values()):
+        operator.attrgetter(name)(segpost)
     assert not PUBLIC_NAMES.keys() & set(segpost.__all__)
 
 

@@ -26,7 +26,9 @@ def has_same_values(one: Any, other: Any) -> bool:
     """
     if one is other:
         return True
-    if type(one) is not type(other):
+    if type(one) is not type(other) and not (
+        isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+    ):
         return False
     if isinstance(one, np.ndarray):
         is_float = one.dtype.kind == "f"

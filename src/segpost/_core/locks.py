@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from threading import RLock
+from threading import RLock
+from typing import Any, TypeVar
 
 L = TypeVar("L", bound="Locked")
 
@@ -22,8 +20,6 @@ class Locked:
     _lock: RLock
 
     def __new__(cls: type[L], *args: object, **kwargs: object) -> L:
-        from threading import RLock
-
         result = super().__new__(cls)
         result._lock = RLock()
         return result

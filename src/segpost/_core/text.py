@@ -69,10 +69,11 @@ def format_names(names: Sequence[str]) -> str:
     return listed if len(names) <= MAX_NAMES else f"{listed} and {len(names) - MAX_NAMES} more"
 
 
-def suggest_name(value: object, known: Iterable[str]) -> str:
+def suggest_name(value: object, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return a question about the known name that is most like a value, empty without one.
 
-    A name is like a value if it begins with it, or differs from it in few letters.
+    A name is like a value if it begins with it, or differs from it in few letters: those that they
+    share are at least `cutoff` of both.
 
     Examples
     --------
@@ -88,7 +89,7 @@ def suggest_name(value: object, known: Iterable[str]) -> str:
     word = _plain_name(value)
     beginning = word[:-1] if len(word) > MIN_PREFIX + 1 and word.endswith("s") else word  # plural
     longer = [name for name in names if len(word) >= MIN_PREFIX and name.startswith(beginning)]
-    matches = sorted(longer, key=len) or difflib.get_close_matches(word, names, n=1)
+    matches = sorted(longer, key=len) or difflib.get_close_matches(word, names, 1, cutoff)
     return f"; did you mean {names[matches[0]]!r}?" if matches else ""
 
 

@@ -67,6 +67,10 @@ class CheckpointDiff:
     matched_elements: float
     findings: tuple[Finding, ...]
 
+    def __bool__(self) -> bool:
+        """Refuse a truth value: whether it is that something was found would be a guess."""
+        raise TypeError("a CheckpointDiff is no truth value: .ok says whether nothing was found")
+
     @property
     def ok(self) -> bool:
         """Return whether nothing would go wrong; hints are no mistakes."""

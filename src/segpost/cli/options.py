@@ -42,6 +42,10 @@ def positive_integers(text: str) -> list[int]:
 
 def sides(text: str) -> list[int]:
     """Return the two or three sides of a size, which spaces separate."""
+    if not all(part.isdecimal() for part in text.split()):
+        raise argparse.ArgumentTypeError(
+            f"takes H W, height and width with a space between them, such as 512 1024, got {text!r}"
+        )
     numbers = [positive_integer(part) for part in text.split()]
     if len(numbers) not in (2, 3):
         raise argparse.ArgumentTypeError(f"takes H W, of volumes D H W, got {text}")

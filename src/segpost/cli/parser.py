@@ -12,6 +12,33 @@ from typing import Any, NoReturn
 from segpost._core.text import suggest_name
 from segpost.render.text import as_printable
 
+# What other command lines call an option: those here, of which a command may have one.
+FOREIGN_OPTIONS: dict[str, tuple[str, ...]] = {
+    "boundary": ("measure",),
+    "categories": ("class-names",),
+    "classes": ("num-classes", "class-names"),
+    "colormap": ("palette",),
+    "convert-to": ("out",),
+    "gt": ("target",),
+    "ground-truth": ("target",),
+    "ignore-label": ("ignore-index",),
+    "mask": ("target", "labels"),
+    "metric": ("measure", "fail-under"),
+    "metrics": ("measure", "fail-under"),
+    "names": ("class-names",),
+    "num-workers": ("jobs",),
+    "output": ("out", "json", "save"),
+    "output-dir": ("out", "run"),
+    "out": ("json", "save"),
+    "out-dir": ("out", "run"),
+    "pred": ("labels",),
+    "reduce-zero-label": ("map",),
+    "save-dir": ("out",),
+    "softmax": ("probabilities",),
+    "threads": ("jobs",),
+    "workers": ("jobs",),
+}
+
 
 class CommandParser(argparse.ArgumentParser):
     """A parser that refuses unknown options itself, and names the option that is most alike.
@@ -51,8 +78,13 @@ class CommandParser(argparse.ArgumentParser):
         options = list(self._option_string_actions)
         if not any(option.startswith(name) for option in options):
             long = [option.removeprefix("--") for option in options if option.startswith("--")]
-            question = suggest_name(name.removeprefix("--"), long).replace("'", "--", 1)
-            self.error(f"unrecognized arguments: {name}{question.replace(chr(39), '')}")
+            word = name.removeprefix("--").replace("_", "-")
+            meant = next((one for one in FOREIGN_OPTIONS.get(word, ()) if one in long), None)
+            if meant is None:
+                question = suggest_name(word, long, 0.75).replace("'", "--", 1).replace("'", "")
+            else:
+                question = f"; did you mean --{meant}?"
+            self.error(f"unrecognized arguments: {name}{question}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Raise an error unless a value is one of the choices of an argument."""

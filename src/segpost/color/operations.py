@@ -95,7 +95,8 @@ def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: A
             [192, 128, 128],
             [224, 224, 192]]], dtype=uint8)
     """
-    if isinstance(labels, (str, Palette)):
+    is_name = isinstance(labels, str) and not isinstance(palette, (str, Palette))
+    if isinstance(labels, Palette) or is_name:
         raise TypeError("labels and palette are exchanged: segpost.colorize(labels, palette)")
     chosen = as_palette(palette)
     input_array = as_label_array(labels)

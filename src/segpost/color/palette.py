@@ -14,6 +14,7 @@ from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
 from segpost._core.public import public
 from segpost._core.text import suggest_name
+from segpost._core.unknown_names import SuggestingType
 from segpost.color.color_table import (
     MAX_COLORS,
     as_color_table,
@@ -25,6 +26,7 @@ from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import MAX_DISTINCT, distinct_colors
 from segpost.color.mappings import TEXT_CURE, read_mapping, read_names
+from segpost.color.refused_uses import RefusedUses, raise_no_label
 
 Color = tuple[int, int, int]
 
@@ -32,7 +34,7 @@ MAX_SHOWN_COLORS = 256  # in a notebook
 
 
 @public
-class Palette:
+class Palette(RefusedUses, metaclass=SuggestingType):
     """A color and a name for every class; immutable.
 
     Parameters
@@ -258,6 +260,8 @@ class Palette:
         return str(label) if self._names is None else self._names[self._check_label(label)]
 
     def _check_label(self, label: int) -> int:
+        if not hasattr(label, "__index__"):
+            raise_no_label(label, self._names)
         if not 0 <= label < len(self):
             raise ValueError(f"label must be in 0..{len(self) - 1}, got {label}")
         return label

@@ -287,9 +287,6 @@ class DenseCRF(Settings):
     13.0
     """
 
-    if not TYPE_CHECKING:
-        __init__ = explain_arguments(Settings.__init__, "DenseCRF")
-
     @classmethod
     def preset(cls, name: PresetName, **overrides: Unpack[CrfSettings]) -> DenseCRF:
         """Return a CRF with published settings.

@@ -98,7 +98,8 @@ def _add_guide(
         if not term.data["weight"]:
             return built
         raise ValueError(
-            f"image is missing, but {built.name} reads it; bilateral=None makes a CRF without"
+            f"image is missing, but {built.name} reads it: pass image=, the picture that the "
+            "network saw; bilateral=None makes a CRF without"
         )
     sigma, num_channels = term.data["sigma_rgb"], guide.values.shape[-1]
     if isinstance(sigma, tuple) and len(sigma) != num_channels:

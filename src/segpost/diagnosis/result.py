@@ -70,6 +70,10 @@ class Diagnosis:
     )
     legend: tuple[tuple[str, Color], ...] = field(default=(), repr=False, compare=False)
 
+    def __bool__(self) -> bool:
+        """Refuse a truth value: whether it is that something was found would be a guess."""
+        raise TypeError("a Diagnosis is no truth value: .ok says whether nothing was found")
+
     @property
     def ok(self) -> bool:
         """Return whether there are no findings."""

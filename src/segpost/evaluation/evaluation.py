@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from segpost._core.arguments import ClassNames, as_names, check_choice
+from segpost._core.arguments import ClassNames, as_integer, as_names, check_choice
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.color.palette import as_palette
@@ -173,6 +173,12 @@ class Evaluation:
     counter: PairCounter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        for name, value in (("preds", self.preds), ("targets", self.targets)):
+            if not isinstance(value, (str, PathLike)):
+                raise TypeError(
+                    f"{name} must be a folder or a file, got {type(value).__name__}; arrays are "
+                    "counted by segpost.ConfusionMatrix"
+                )
         for name in PATHS:
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value))
@@ -270,6 +276,8 @@ class Evaluation:
             invalid_preds=self.invalid_preds,
             max_pixels=self.max_pixels,
         )
+        if self.num_classes is not None:
+            as_integer(self.num_classes, "num_classes")
         if self.panoptic is not None:
             self._check_panoptic()
             classes, panoptic = build_panoptic(

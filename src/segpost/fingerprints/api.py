@@ -20,7 +20,7 @@ from segpost._core.equality import compare_by_value
 from segpost._core.logits import check_quantized, resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
+from segpost._core.unknown_names import SuggestingType, explain_arguments
 from segpost.color.palette import PaletteLike, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.display import format_fingerprint
@@ -152,7 +152,7 @@ def fingerprint(
 @compare_by_value
 @public
 @dataclass(frozen=True, eq=False)
-class Fingerprint(FingerprintRecord):
+class Fingerprint(FingerprintRecord, metaclass=SuggestingType):
     """The output of a network for a known input; `fingerprint` records it.
 
     Attributes

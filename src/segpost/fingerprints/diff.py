@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from segpost._core.equality import compare_by_value
+from segpost._core.unknown_names import suggest_attributes
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import find_input_changes, find_record_changes
 from segpost.fingerprints.rules.logits import find_proven_changes, guess_changes
@@ -32,6 +33,7 @@ VERDICTS: dict[Verdict, str] = {
 }
 
 
+@suggest_attributes
 @compare_by_value
 @dataclass(frozen=True)
 class FingerprintDiff:

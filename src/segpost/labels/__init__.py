@@ -6,7 +6,10 @@ computes the masks of sigmoid heads, with modules that labels do not need. Outpu
 probabilities or labels already are read by `segpost.labels.decoded`.
 """
 
+from segpost._core.public import public_module
 from segpost.labels.operations import argmax, softmax
 from segpost.labels.resizing import resize_labels
 
 __all__ = ["argmax", "resize_labels", "softmax"]
+
+public_module(__name__)

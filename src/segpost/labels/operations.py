@@ -33,6 +33,8 @@ from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_a
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
+MIN_PIXELS = 256  # of one class; fewer are an example
+
 
 @overload
 def argmax(
@@ -302,6 +304,11 @@ def softmax(
     else:
         may_be_volume = axis is None and volume is None
         warn_of_layout(array, class_axis, volume_cure(None) if may_be_volume else "")
+    if argument.values.shape[1] == 1 and argument.values.size >= MIN_PIXELS:
+        errors.warn_of_input(
+            f"logits of shape {array.array.shape} have one class on axis {class_axis}, so that "
+            "every probability is 1; those of a sigmoid head are 1 / (1 + numpy.exp(-logits))"
+        )
     warn_before_softmax(argument, "use them as they are, without segpost.softmax")
     output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
     if output.array.size:

@@ -8,6 +8,7 @@ packages `panoptic` and `mask_ap` have `PanopticQuality` and `MaskAP`, and the m
 `surface_distance` `SurfaceDistance`.
 """
 
+from segpost._core.public import public_module
 from segpost.metrics.boundary_f import BoundaryF
 from segpost.metrics.boundary_iou import BoundaryIoU
 from segpost.metrics.calibration import Calibration
@@ -38,3 +39,5 @@ __all__ = [
     "confusion_matrix",
     "label_counts",
 ]
+
+public_module(__name__)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from segpost._core.locks import Locked
+from segpost._core.unknown_names import SuggestingType
 from segpost.metrics.saved_state import (
     READABLE_VERSIONS,
     VERSION,
@@ -20,7 +21,7 @@ from segpost.metrics.saved_state import (
 A = TypeVar("A", bound="Accumulator")
 
 
-class Accumulator(Locked):
+class Accumulator(Locked, metaclass=SuggestingType):
     """Counts over a data set, which may be counted in parts and merged in any order.
 
     Threads may share one: each method changes the counts in one step.
@@ -300,13 +301,15 @@ class Accumulator(Locked):
 
     def _empty(self: A) -> A:
         """Return a measure with the same settings that has counted nothing."""
-        result = copy.copy(self)
+        cls = type(self)
+        result = cls.__new__(cls)
+        result.__dict__.update(self.__dict__)
         result.reset()
         return result
 
     def _reset_base(self) -> None:
         """Forget everything that is not a count."""
-        self._reduced, self._coverage = False, StateCoverage()
+        self._reduced, self._coverage = False, Accumulator._coverage
 
     def _merged_coverage(self: A, other: A) -> StateCoverage:
         """Return the completeness of the sum; what has counted nothing does not change it."""

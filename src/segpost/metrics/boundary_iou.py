@@ -12,7 +12,7 @@ from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
-from segpost._core.unknown_names import explain_arguments, suggest_attributes
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import (
     BoundaryMeasure,
@@ -77,7 +77,6 @@ class BoundaryIoU(BoundaryMeasure):
     _kind: ClassVar[str] = "BoundaryIoU"
     report_key: ClassVar[str] = "boundary"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,

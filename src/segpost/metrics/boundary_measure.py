@@ -18,9 +18,9 @@ from segpost.metrics.arguments import (
     as_duplicates,
     as_ignored_values,
 )
+from segpost.metrics.class_values import ClassValues
 from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import (
-    ClassCounts,
     CountSnapshot,
     CountTable,
     LabelPairs,
@@ -31,7 +31,7 @@ from segpost.metrics.counts import (
 from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.measure import Measure, names_of_images
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
-from segpost.metrics.ratios import Float64, Int64
+from segpost.metrics.ratios import Float64, Int64, class_mask
 from segpost.metrics.reading import Reading, as_reading
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
 from segpost.metrics.suspicious_targets import warn_of_targets
@@ -155,10 +155,11 @@ class BoundaryMeasure(Measure):
             self._outside = {**self._outside}  # copies may have the old one
             add_pairs(self._outside, other._outside)
 
-    def _without_ignored(self, values: Float64) -> Float64:
+    def _without_ignored(self, values: Float64) -> ClassValues:
         """Set the values of classes that are an `ignore_index` to NaN; they are in no mean."""
-        ignored = np.isin(np.arange(self.num_classes), self._ignored)
-        return np.where(ignored, np.nan, values)
+        if self._ignored.size:
+            values[class_mask(self._ignored.tolist(), self.num_classes)] = np.nan
+        return ClassValues.of(values, self.class_names)
 
     def _boundary_bands(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
         """Return the labels near a boundary; C elsewhere, and C + 1 where they are ignored."""
@@ -172,7 +173,14 @@ class BoundaryMeasure(Measure):
 
 def class_counts_array(table: CountTable) -> Int64:
     """Return (3, C) true positives, target pixels and predicted pixels of every class."""
-    return np.array(ClassCounts.from_table(table))
+    array = table.array
+    classes = array.shape[1] - 1
+    counts = np.empty((3, classes), np.int64)
+    counts[0] = array.diagonal()[:classes]
+    np.add.reduce(array[:classes], 1, None, counts[1])
+    np.add.reduce(array[:classes, :classes], 0, None, counts[2])
+    counts[2] += array[-1, :classes]
+    return counts
 
 
 def count_bands(preds: Array, target: Array, classes: int, ignored: Sequence[int]) -> Int64:

@@ -13,7 +13,6 @@ from segpost._core.contract import LogitErrors, Logits
 from segpost._core.intervals import add_to_intervals
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import (
     Duplicates,
     as_class_count,
@@ -88,7 +87,6 @@ class Calibration(Measure):
     _kind: ClassVar[str] = "Calibration"
     report_key: ClassVar[str] = "calibration"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,
@@ -191,7 +189,8 @@ class Calibration(Measure):
     def compute(self) -> CalibrationScores:
         """Compute the scores of everything counted so far."""
         sums = self._sums  # replaced by every update, not changed
-        return compute_scores(sums, self.num_classes, self.bins, self._ignored.tolist())
+        ignored = self._ignored.tolist()
+        return compute_scores(sums, self.num_classes, self.bins, ignored, self.class_names)
 
     def reset(self) -> None:
         """Set all counts to zero."""

@@ -28,6 +28,31 @@ from segpost.spatial.resampling import plan_resampling
 OPERATION = "calibration_logits"
 
 
+def _refuse_other_arrays(logits: Any, target: Any) -> None:
+    """Raise an error for confidences or labels in the place of logits.
+
+    Raises
+    ------
+    TypeError
+    """
+    dimensions, others = getattr(logits, "ndim", 3), getattr(target, "ndim", 2)
+    if dimensions > 2:
+        return
+    if others > dimensions:
+        raise TypeError("logits and target are exchanged: pass (logits, target)")
+    kind = str(getattr(logits, "dtype", ""))
+    if "float" in kind and "bool" in str(getattr(target, "dtype", "")):
+        raise TypeError(
+            "logits have no class axis, and target is of booleans: pass them by their names, "
+            "confidence= and correct="
+        )
+    if "int" in kind:
+        raise TypeError(
+            f"logits must be (C, h, w), before argmax, got labels, {kind} of shape "
+            f"{tuple(logits.shape)}: labels have no confidence"
+        )
+
+
 def as_logit_pair(
     logits: Any,
     target: Any,
@@ -38,6 +63,7 @@ def as_logit_pair(
     quantization: object,
 ) -> PredictionPair:
     """Convert and check logits and their target, and plan how they are resized to it."""
+    _refuse_other_arrays(logits, target)
     argument, array, class_axis = as_logits(logits, axis)
     registry.backend(argument.values, operation=OPERATION)  # or an error: not on devices
     target_array = as_input_array(target, "target")

@@ -11,7 +11,9 @@ import numpy as np
 from segpost._core.calibration_contract import CalibrationSums
 from segpost._core.equality import compare_by_value
 from segpost._core.fixed_point import as_float64, carry
-from segpost.metrics.ratios import Float64, Int64, mean_of, ratio
+from segpost._core.unknown_names import suggest_attributes
+from segpost.metrics.class_values import ClassValues
+from segpost.metrics.ratios import Float64, Int64, class_mask, mean_of, ratio
 from segpost.metrics.temperature import fit_temperature
 from segpost.render.tables import Table, format_markdown, format_score
 
@@ -29,6 +31,7 @@ class ReliabilityBins(NamedTuple):
     accuracy: Float64  # (B,) share of the pixels that are right, NaN in an empty bin
 
 
+@suggest_attributes
 @compare_by_value
 class CalibrationScores(NamedTuple):
     """Scores of calibration; NaN where nothing was counted, or where one was not asked for."""
@@ -99,7 +102,11 @@ class CalibrationScores(NamedTuple):
 
 
 def compute_scores(
-    sums: CalibrationSums, classes: int, bins: int, ignored: Sequence[int]
+    sums: CalibrationSums,
+    classes: int,
+    bins: int,
+    ignored: Sequence[int],
+    names: Sequence[str] | None = None,
 ) -> CalibrationScores:
     """Compute the scores of sums.
 
@@ -109,6 +116,8 @@ def compute_scores(
     classes, bins : int
     ignored : sequence of int
         Classes that are no target: they have no class-wise error.
+    names : sequence of str, optional
+        Of the classes.
     """
     per_bin = (bins, -1, 2)
     counts = sums.counts.reshape(per_bin).sum(axis=1)
@@ -119,8 +128,8 @@ def compute_scores(
     class_ece = np.full(classes, np.nan)
     if sums.class_counts is not None and sums.class_confidence is not None:
         class_gaps = abs(_gaps(sums.class_counts, sums.class_confidence)).sum(axis=1)
-        is_ignored = np.isin(np.arange(classes), ignored)
-        class_ece = np.where(is_ignored, np.nan, ratio(class_gaps, measured))
+        class_ece = ratio(class_gaps, measured)
+        class_ece[class_mask(ignored, classes)] = np.nan
     brier, nll = ratio(as_float64(sums.loss), measured).tolist()
     temperature = scaled = math.nan
     if impossible:
@@ -136,7 +145,7 @@ def compute_scores(
         else math.nan,
         ace,
         bound,
-        class_ece,
+        ClassValues.of(class_ece, names),
         brier,
         nll,
         temperature,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from segpost._core.equality import compare_by_value
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.ratios import Float64, Int64, mean_of
 
 
+@suggest_attributes
 @compare_by_value
 class SurfaceScores(NamedTuple):
     """Distances between surfaces, means over images; NaN where no image has the class."""
 
     hd: Float64  # (C,) Hausdorff distance
-    percentiles: dict[float, Float64]  # (C,) each
+    percentiles: Mapping[float, Float64]  # (C,) each
     assd: Float64  # (C,) mean of the distances of both directions together
     masd: Float64  # (C,) mean of the mean distances of the two directions
     nsd: Float64  # (C,) normalized surface Dice; NaN without a tolerance

@@ -11,16 +11,17 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arguments import NAN_RULES, ClassNames, NanRule, as_integer, check_choice
 from segpost._core.arrays import Array, as_input_array
+from segpost._core.errors import warn_of_input
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
 from segpost.metrics.arguments import Duplicates, as_duplicates
-from segpost.metrics.counting import count_images
+from segpost.metrics.class_values import ClassValues
+from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import LabelRules
 from segpost.metrics.groups import Groups, top_groups
-from segpost.metrics.image_counts import sum_images
+from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import (
     InstanceScores,
@@ -98,7 +99,6 @@ class InstanceIoU(Measure):
     _kind: ClassVar[str] = "InstanceIoU"
     report_key: ClassVar[str] = "instances"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,
@@ -114,7 +114,7 @@ class InstanceIoU(Measure):
             num_classes, ignore_index=ignore_index, class_names=class_names, groups=groups
         )
         self.num_classes = self._confusion.num_classes
-        self.things = {as_integer(c, "things"): float(size) for c, size in dict(things).items()}
+        self.things = _as_mean_sizes(things, self._confusion.class_names)
         for c, size in self.things.items():
             if not 0 <= c < self.num_classes:
                 raise ValueError(f"things has class {c}, which is not below {self.num_classes}")
@@ -175,22 +175,28 @@ class InstanceIoU(Measure):
         rules = LabelRules(self.num_classes, self._confusion._ignored)
         pairs = as_pairs(preds, target, self.num_classes, reading)
         names = iter(names_of_images(ids, pairs))
-        counts = []
+        tables = []
         for index, pair in enumerate(pairs):
             try:
-                counts.append(count_images(pair, rules, nan))
+                of_pair = [count_pair(image, rules, nan, batch=pair) for image in pair.images()]
+                tables.append(of_pair)
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
+        if instances is target and len(self.things) > 1:
+            warn_of_input(
+                "instances are the target: every class counts as one instance; pass the map of "
+                "instances, with a value for each"
+            )
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")
-        for pair, of_pair, one in zip(pairs, counts, maps, strict=True):
+        for pair, of_pair, one in zip(pairs, tables, maps, strict=True):
             images = zip(pair.images(), of_pair, _stack_of(one, pair), names, strict=False)
-            for image, image_counts, instance_map, name in images:
+            for image, table, instance_map, name in images:
                 part = batch if name is None else self._empty()
                 confusion = part._confusion
-                sums = sum_images([image_counts], self.num_classes)
-                confusion._commit(*sums, confusion._images)
+                outside = out_of_range_pairs(image, rules) if table.has_invalid_labels else {}
+                confusion._commit(table.to_state(), outside, confusion._images)
                 if image.target.size:
                     part._measure(image.labels()[None], image.target[None], instance_map[None])
                 if name is not None:
@@ -216,8 +222,11 @@ class InstanceIoU(Measure):
                 weighted, missed = self._weighted(sums, members, group=True)
                 wrong = int(scores.matrix[np.ix_(others, inside)].sum())
                 categories[name] = float(ratio(weighted, weighted + missed + wrong))
-        iou = np.where(scores.ignored, np.nan, counts.iou())
-        return InstanceScores(np.where(scores.ignored, np.nan, iiou), iou, categories)
+        iou = counts.iou()
+        if self._confusion._ignored.size:
+            iou[scores.ignored] = iiou[scores.ignored] = np.nan
+        names = self._confusion.class_names
+        return InstanceScores(ClassValues.of(iiou, names), ClassValues.of(iou, names), categories)
 
     def instance_scores(self) -> InstanceScores:
         """Return what `compute` returns."""
@@ -332,12 +341,29 @@ class InstanceIoU(Measure):
             self._sums[key] = [instances, right, grouped]
 
     def _merge_counts(self, other: InstanceIoU) -> None:
-        confusion = self._confusion + other._confusion
+        confusion, added = self._confusion.copy(), other._confusion
+        confusion._commit(added.state, added._outside, confusion._images)
         sums = {key: list(values) for key, values in self._sums.items()}
         for key, values in other._sums.items():
             before = sums.setdefault(key, [0, 0, 0])
             sums[key] = [a + b for a, b in zip(before, values, strict=True)]
         self.__dict__.update(_confusion=confusion, _sums=sums)
+
+
+def _as_mean_sizes(things: Any, names: Sequence[str] | None) -> dict[int, float]:
+    """Return the mean size of an instance of every class that has instances."""
+    try:
+        sizes = dict(things)  # saved states have pairs
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"things must be a dict of the mean size in pixels by class, got {things!r}; such as "
+            "{11: 3462.5}"
+        ) from None
+    for c in sizes:
+        if isinstance(c, str):
+            cure = f"; the class of {c!r} is {names.index(c)}" if names and c in names else ""
+            raise TypeError(f"things must have numbers of classes as keys, got {c!r}{cure}")
+    return {as_integer(c, "things"): float(size) for c, size in sizes.items()}
 
 
 def _stack_of(instances: Any, pair: PredictionPair) -> Array:

@@ -12,7 +12,6 @@ from segpost._core.arguments import Check, ClassNames, NanRule, checked_names
 from segpost._core.device import context_of
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import (
     Duplicates,
     as_class_count,
@@ -111,7 +110,6 @@ class ConfusionMatrix(MatrixCounts):
     _kind: ClassVar[str] = "ConfusionMatrix"
     _parts: tuple[ConfusionMatrix, ...]
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -105,9 +105,17 @@ class MatrixCounts(Accumulator):
             self._outside = {}
             self._images = ImageTable((self.num_classes + 1) ** 2)
             self.per_image = self.__dict__.pop("_per_image_before", self.per_image)
-            of_part = self.settings() | {"strata": None}
-            self._parts = tuple(type(self)(**of_part) for _ in self.strata or ())
+            self._parts = ()
+            if self.strata:
+                of_part = self.settings() | {"strata": None}
+                self._parts = tuple(type(self)(**of_part) for _ in self.strata)
             self._reset_base()
+
+    if not TYPE_CHECKING:
+
+        def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
+            """Refuse a conversion, which would lose void and invalid predictions."""
+            raise TypeError("a ConfusionMatrix is no array: cm.matrix is the array of its counts")
 
     # Copies and pickles
 

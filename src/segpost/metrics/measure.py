@@ -20,6 +20,7 @@ from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
 
 M = TypeVar("M", bound="Measure")
+NO_IMAGES = ImageTable(0)  # that is never extended
 
 
 @suggest_attributes
@@ -53,7 +54,7 @@ class Measure(Accumulator):
     num_classes: int
     duplicates: Duplicates = "raise"
 
-    _names: ImageTable = ImageTable(0)  # ids, without counts; replaced by every update
+    _names: ImageTable = NO_IMAGES  # ids, without counts; replaced by every update
     _totals_of: Mapping[str | int, dict[str, Any]] = {}  # by id, with duplicates="drop"
 
     # Defined by each measure
@@ -123,7 +124,7 @@ class Measure(Accumulator):
         self._forget_images()
 
     def _forget_images(self) -> None:
-        self._names, self._totals_of = ImageTable(0), {}
+        self._names, self._totals_of = NO_IMAGES, {}
 
     def _name_image(self, name: str | int) -> None:
         """Give the counts, which are of one image, its id."""
@@ -162,6 +163,9 @@ class Measure(Accumulator):
 
     def _merge(self: M, other: M) -> None:
         mine, others = self._names, other._names
+        if mine is others is NO_IMAGES:
+            self._merge_counts(other)
+            return
         if mine.has_ids != others.has_ids:
             nameless = other if mine.has_ids else self
             if nameless._dump_counts() != nameless._empty()._dump_counts():

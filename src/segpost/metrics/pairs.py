@@ -48,6 +48,9 @@ class PredictionPair(NamedTuple):
 
     def images(self) -> Iterator[PredictionPair]:
         """Yield a pair for every image or volume."""
+        if self.target.ndim == self.image_axes:
+            yield self
+            return
         for index in np.ndindex(self.target.shape[: -self.image_axes]):
             if isinstance(self.preds, Logits):
                 n = index[0] if index else 0
@@ -196,6 +199,9 @@ def _check_target(target: InputArray, preds: InputArray) -> None:
     labels, shape = target.array, preds.array.shape
     is_exchanged = target.kind not in LABEL_KINDS and preds.kind in LABEL_KINDS
     if is_exchanged and len(shape) == labels.ndim - 1:
+        axis = next((a for a in (-1, -3) if _is_one_hot_along(labels, a)), None)
+        if axis is not None:
+            raise ValueError(_describe_one_hot_target(labels, axis))
         raise TypeError(
             f"target of shape {labels.shape} has logits, {target.kind}, and preds of shape "
             f"{shape} labels: they are exchanged, pass (preds, target)"
@@ -205,6 +211,12 @@ def _check_target(target: InputArray, preds: InputArray) -> None:
         validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
+
+
+def _is_one_hot_along(values: Array, axis: int) -> bool:
+    """Return whether floats are 0 and 1, and sum to 1 along an axis."""
+    is_one = values == 1
+    return bool((is_one | (values == 0)).all() and (is_one.sum(axis=axis) == 1).all())
 
 
 def _pair_logits(
@@ -265,6 +277,10 @@ def _raise_wrong_classes(
     hint = ""
     if class_count == 1 and (classes <= 2 or preds.kind in LABEL_KINDS):
         hint = f"; {cure_of_preds(argument, preds, class_axis)}"
+    elif preds.kind == "uint8" and shape in ((*target_shape, 3), (*target_shape, 4)):
+        hint = (
+            "; these look like colors of (H, W, 3): pass segpost.labels_from_colors(preds, palette)"
+        )
     elif shape == (classes, *target_shape):
         hint = "; they are a volume: pass volume=True"
     elif shape[-1 if class_axis == -3 else -3] == classes:
@@ -302,6 +318,10 @@ def _raise_wrong_shapes(preds: tuple[int, ...], labels: Array, classes: int) -> 
         hint = "; drop the target's channel axis: target[:, 0]"
     elif sorted(preds) == sorted(target):
         hint = "; are height and width swapped in one of them?"
+    elif len(preds) == len(target) == 3 and preds[1:] == target[1:]:
+        hint = f"; the first axes, {preds[0]} and {target[0]}, are the numbers of images"
+        if preds[0] == classes:
+            hint += ", or is the target of several images, and preds are the logits of one?"
     elif len(preds) == len(target):
         hint = "; resize the one or the other with nearest neighbors, or give logits"
     raise ValueError(

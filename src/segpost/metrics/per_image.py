@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from segpost._core.equality import compare_by_value
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, ImageCounts
 from segpost.metrics.image_sums import ImageColumns
 from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
-from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
+from segpost.metrics.ratios import Float64, Int64, Mask, class_mask, mean_of, ratio
 from segpost.metrics.resampling import sum_drawn
 from segpost.render.notebook import format_compact_table, format_result
 from segpost.render.tables import Table, format_score
@@ -24,6 +25,7 @@ QUANTILES = {"5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95}
 MAX_SHOWN_IMAGES = 10  # the worst ones, in a notebook
 
 
+@suggest_attributes
 @compare_by_value
 class ImageScores(NamedTuple):
     """Scores of every image of a data set."""
@@ -47,7 +49,7 @@ class ImageScores(NamedTuple):
     ) -> ImageScores:
         """Compute the scores of every image from its counts."""
         policy = convention.policy
-        ignored = np.isin(np.arange(classes), ignored_classes)
+        ignored = class_mask(ignored_classes, classes)
         counts = _count_classes(images, convention, ignored_classes, classes)
         iou, counted = iou_with_policy(counts, policy, ignored)
         used = counted & is_averaged(policy, classes)

@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost.metrics.counts import ClassCounts
-from segpost.metrics.ratios import Float64, Mask
+from segpost.metrics.ratios import Float64, Mask, class_mask
 
 Absent = Literal["exclude", "nan"]
 PredictedOnly = Literal["count", "exclude"]
@@ -54,8 +54,7 @@ class AveragingPolicy:
 
 def is_averaged(policy: AveragingPolicy, classes: int) -> Mask:
     """Return the (C,) mask of the classes that the caller has not left out of means."""
-    mask: Mask = ~np.isin(np.arange(classes), policy.exclude)
-    return mask
+    return ~class_mask(policy.exclude, classes)
 
 
 def iou_with_policy(

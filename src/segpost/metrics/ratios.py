@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,18 @@ Mask = npt.NDArray[np.bool_]
 def ratio(numerator: Any, denominator: Any) -> Float64:
     """Divide in float64; the result is NaN where the denominator is 0."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        result: Float64 = np.where(bottom == 0, np.nan, top / np.where(bottom == 0, 1.0, bottom))
+    result: Float64 = np.full((top + bottom).shape, np.nan)
+    np.divide(top, bottom, out=result, where=bottom != 0)
     return result
+
+
+def class_mask(labels: Iterable[int], classes: int) -> Mask:
+    """Return the (C,) mask of some labels; those that are no class are left out."""
+    mask = np.zeros(classes, bool)
+    for label in labels:
+        if 0 <= label < classes:
+            mask[label] = True
+    return mask
 
 
 def mean_of(values: Float64 | Sequence[float], *, strict: bool = False) -> float:

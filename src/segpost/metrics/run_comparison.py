@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from segpost.metrics.report import runs as report
 from segpost.metrics.resampling import sum_drawn, sum_exchanged
 from segpost.metrics.run_pairs import pair_runs
 from segpost.metrics.run_values import RunValues, ScoreDelta
+from segpost.metrics.scores import Scores
 
 SAMPLES = 10_000
 LEVEL = 0.95
@@ -153,7 +155,13 @@ def compare(
     """
     for cm, argument in ((a, "a"), (b, "b")):
         if not isinstance(cm, ConfusionMatrix):
-            raise TypeError(f"{argument} must be a ConfusionMatrix, got {type(cm).__name__}")
+            cure = ""
+            if isinstance(cm, Scores):
+                cure = ": pass the matrix that computed them, which has the counts of images"
+            elif isinstance(cm, (str, PathLike)):
+                path = str(cm)
+                cure = f": segpost.ConfusionMatrix.from_json(pathlib.Path({path!r}).read_text())"
+            raise TypeError(f"{argument} must be a ConfusionMatrix, got {type(cm).__name__}{cure}")
     if as_integer(samples, "samples") < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     if not 0 < level < 1:

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import Any, NamedTuple
 
 from segpost._core.text import as_unique_keys
@@ -74,6 +75,11 @@ def decode_state(text: str | bytes, kind: str) -> dict[str, Any]:
         If the text has no such state, or two of them, is too large, or its checksum is that of
         other content.
     """
+    if isinstance(text, PathLike):
+        raise TypeError(
+            f"text must be the text of a saved {kind}, got {type(text).__name__}: pass "
+            "path.read_text()"
+        )
     if len(text) > MAX_STATE_BYTES:
         raise ValueError(
             f"state is {len(text)} bytes, over the limit of {MAX_STATE_BYTES}; not a segpost state"
@@ -82,7 +88,10 @@ def decode_state(text: str | bytes, kind: str) -> dict[str, Any]:
         content = text.decode() if isinstance(text, bytes) else text
         states = list(_documents(content))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a saved {kind}: {error}") from error
+        cure = ""
+        if isinstance(text, str) and text.endswith(".json") and "\n" not in text:
+            cure = f"; of a file pass its text, pathlib.Path({text!r}).read_text()"
+        raise ValueError(f"not a saved {kind}: {error}{cure}") from error
     of_kind = [
         state for state in states if isinstance(state, dict) and state.get("segpost") == kind
     ]

@@ -9,17 +9,15 @@ import numpy as np
 from segpost._core import arguments
 from segpost._core.equality import has_same_values
 from segpost._core.public import public
-from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.report import display, documents, formats, plots
-from segpost.metrics.values import ScoreValues
+from segpost.metrics.values import PER_CLASS, ScoreValues
 
 JsonLayout = Literal["segpost", "cityscapes"]
 PlotKind = Literal["matrix", "classes"]
 MAX_ABSENT = 5  # classes that `repr` names
 
 
-@suggest_attributes
 @public
 class Scores(ScoreValues):
     """Scores of one confusion matrix. Counts are int64, ratios float64.
@@ -123,7 +121,7 @@ class Scores(ScoreValues):
         if "_cm" in state:  # pickled before scores had a snapshot
             super().__init__(state["_cm"].snapshot(), MetricConvention.own(state["policy"]))
         else:
-            self.__dict__.update(state)
+            self.__dict__.update({k: v for k, v in state.items() if k not in PER_CLASS})
 
     def __str__(self) -> str:
         return self.to_text()

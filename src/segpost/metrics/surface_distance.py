@@ -12,9 +12,9 @@ from segpost._core.arguments import ClassNames, NanRule
 from segpost._core.arrays import Array
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure
+from segpost.metrics.class_values import ClassValues
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
 from segpost.metrics.distance_arguments import (
     Spacing,
@@ -88,7 +88,6 @@ class SurfaceDistance(BoundaryMeasure):
     _kind: ClassVar[str] = "SurfaceDistance"
     report_key: ClassVar[str] = "surface_distance"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,
@@ -271,7 +270,8 @@ class SurfaceDistance(BoundaryMeasure):
     def _scores(self) -> SurfaceScores:
         with self._lock:
             hd, *of_percentiles, assd, masd, nsd = (
-                np.array([mean.mean for mean in row]) for row in self._means
+                ClassValues.of(np.array([mean.mean for mean in row]), self.class_names)
+                for row in self._means
             )
             images, one_sided = self._images.copy()
         percentiles = dict(zip(self.percentiles, of_percentiles, strict=True))

@@ -11,7 +11,7 @@ from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
-from segpost._core.unknown_names import explain_arguments, suggest_attributes
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure, count_bands
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
@@ -66,7 +66,6 @@ class TrimapIoU(BoundaryMeasure):
     _kind: ClassVar[str] = "TrimapIoU"
     report_key: ClassVar[str] = "trimap"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,

@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from segpost._core import arguments
+from segpost.metrics.class_values import ClassValues
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, CountSnapshot, CountTable
 from segpost.metrics.groups import list_groups
 from segpost.metrics.per_image import ImageScores
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
-from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
+from segpost.metrics.ratios import Float64, Int64, Mask, class_mask, mean_of, ratio
 
 ScoreAverage = Literal["macro", "micro", "weighted"]
 AVERAGES: tuple[str, ...] = get_args(ScoreAverage)
@@ -110,7 +111,7 @@ class ScoreValues:
     @cached_property
     def ignored(self) -> Mask:
         """(C,) mask of the classes that are an `ignore_index`."""
-        return np.isin(np.arange(self.num_classes), self.snapshot.ignored_classes)
+        return class_mask(self.snapshot.ignored_classes, self.num_classes)
 
     @cached_property
     def in_mean(self) -> Mask:
@@ -124,37 +125,45 @@ class ScoreValues:
 
     # Scores of a class
 
+    def _by_class(self, values: Float64) -> ClassValues:
+        """Return values that may be looked up by the name of a class."""
+        return ClassValues.of(values, self.class_names)
+
     @cached_property
-    def iou(self) -> Float64:
+    def iou(self) -> ClassValues:
         """(C,) intersection over union of every class (Jaccard)."""
         iou, counted = iou_with_policy(self.class_counts, self.policy, self.ignored)
         if self.convention.excluded_iou == "nan":
-            return np.where(counted, iou, np.nan)
-        return np.nan_to_num(iou) if self.convention.excluded_iou == "zero_if_absent" else iou
+            iou = np.where(counted, iou, np.nan)
+        elif self.convention.excluded_iou == "zero_if_absent":
+            iou = np.nan_to_num(iou)
+        return self._by_class(iou)
 
     @cached_property
-    def dice(self) -> Float64:
+    def dice(self) -> ClassValues:
         """(C,) 2 true positives / (target + predicted) of every class (F1)."""
         return self.fbeta(1.0)
 
     @cached_property
-    def precision(self) -> Float64:
+    def precision(self) -> ClassValues:
         """(C,) true positives / predicted."""
-        return ratio(self.class_counts.true_positives, self.class_counts.predicted)
+        counts = self.class_counts
+        return self._by_class(ratio(counts.true_positives, counts.predicted))
 
     @cached_property
-    def recall(self) -> Float64:
+    def recall(self) -> ClassValues:
         """(C,) true positives / target: the accuracy of every class."""
-        return ratio(self.class_counts.true_positives, self.class_counts.support)
+        counts = self.class_counts
+        return self._by_class(ratio(counts.true_positives, counts.support))
 
     @cached_property
-    def specificity(self) -> Float64:
+    def specificity(self) -> ClassValues:
         """(C,) pixels neither predicted nor in the target / pixels not in the target."""
         true_positives, support, predicted = self.class_counts
         others = self.pixels - support
-        return ratio(others - (predicted - true_positives), others)
+        return self._by_class(ratio(others - (predicted - true_positives), others))
 
-    def fbeta(self, beta: float) -> Float64:
+    def fbeta(self, beta: float) -> ClassValues:
         """Compute (1 + beta^2) true positives / (beta^2 target + predicted) of every class.
 
         Parameters
@@ -168,7 +177,9 @@ class ScoreValues:
         true_positives, support, predicted = self.class_counts
         values = ratio((1 + square) * true_positives, square * support + predicted)
         absent_value = self.policy.absent_value
-        return values if absent_value is None else np.where(self.absent, absent_value, values)
+        if absent_value is not None:
+            values = np.where(self.absent, absent_value, values)
+        return self._by_class(values)
 
     # Scores over all classes
 

@@ -133,11 +133,22 @@ def label_counts(
             position = tuple(int(i) for i in index)
             raise ValueError(
                 f"targets have {int(pixels[wrong].sum())} of {labels.size} labels outside "
-                f"0..{classes - 1}, first {labels[index]} at {position}"
+                f"0..{classes - 1}, first {labels[index]} at {position}{_cure_of(values[wrong])}"
             )
         used = is_class & ~is_ignored
         counts[values[used].astype(np.int64)] += pixels[used]
     return counts
+
+
+def _cure_of(wrong: Array) -> str:
+    """Return what labels that are no class mean: void, or one class more."""
+    if 255 in wrong:
+        return "; if 255 means void, pass ignore_index=255"
+    return (
+        f"; if they are classes, pass num_classes={int(wrong.max()) + 1}"
+        if wrong.min() >= 0
+        else ""
+    )
 
 
 def _class_pixels(counts: Any) -> Array:
@@ -150,9 +161,14 @@ def _class_pixels(counts: Any) -> Array:
         cure = ""
         if pixels.ndim >= 2 and pixels.dtype.kind in "iu":
             cure = "; those of label maps are segpost.label_counts(labels, num_classes=C)"
+            if pixels.ndim == 2 and pixels.shape[0] == pixels.shape[1]:
+                cure += ", those of a confusion matrix counts.sum(1)"
         raise ValueError(f"counts must be (C,), one per class, got shape {pixels.shape}{cure}")
     if pixels.dtype.kind not in "iu":
-        raise TypeError(f"counts must be integers, got {pixels.dtype}")
+        raise TypeError(
+            f"counts must be integers, the pixels of each class, got {pixels.dtype}: shares become "
+            "(shares * pixels).round().astype(int)"
+        )
     negative = pixels < 0
     if negative.any():
         first = int(negative.argmax())

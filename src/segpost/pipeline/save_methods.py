@@ -110,6 +110,7 @@ class SaveMethods:
         >>> [path.name for path in paths.values()]
         ['labels.png', 'confidence.png']
         """
+        saving.refuse_file_as_folder(folder)
         endings = saving.default_endings(self.volume, like)
         present = [what for what in endings if getattr(self, what) is not None]
         self._first_result()

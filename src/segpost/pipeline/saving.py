@@ -31,6 +31,7 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "regions": (".geojson",),
 }
 VOLUME_ENDINGS = (".nii.gz", ".nii", ".npy")
+FILE_ENDINGS = (".png", ".jpg", ".jpeg", ".npy", ".npz", ".tif", ".tiff", ".gz", ".nii")
 VOLUME_FORMATS: dict[Want, tuple[str, ...]] = {
     "labels": VOLUME_ENDINGS,
     "confidence": VOLUME_ENDINGS,
@@ -54,6 +55,21 @@ def default_endings(volume: bool, like: object) -> dict[Want, str]:
         what: ".npy" if like is None and ".npy" in endings else endings[0]
         for what, endings in VOLUME_FORMATS.items()
     }
+
+
+def refuse_file_as_folder(folder: str | PathLike[str]) -> None:
+    """Raise an error for the path of a picture, which would be the name of a folder.
+
+    Raises
+    ------
+    ValueError
+    """
+    path = Path(folder)
+    if path.suffix.lower() in FILE_ENDINGS and not path.is_dir():
+        raise ValueError(
+            f"folder {fspath(folder)!r} has the name of a file: pass a folder, such as "
+            f"{str(path.parent / path.stem)!r}, or save one result, seg.save(path, what=...)"
+        )
 
 
 def save_result(
@@ -111,6 +127,11 @@ def check_path(path: str | PathLike[str], what: Want, volume: bool, palette: obj
     """
     from segpost.files.listing import file_ending, name_without_ending
 
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(
+            f"path must be the path of a file, got {type(path).__name__}: pass path.name of an "
+            "opened file"
+        )
     text = fspath(path)
     suffix = file_ending(Path(text))
     stem = name_without_ending(Path(text)).lower()

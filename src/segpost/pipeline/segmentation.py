@@ -15,7 +15,6 @@ from segpost._core.arguments import ColorBy, Corner
 from segpost._core.array_types import ArrayT, ArrayT_co, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array
 from segpost._core.public import public
-from segpost._core.unknown_names import explain_arguments, suggest_attributes
 from segpost.color.palette import Palette
 from segpost.pipeline import display
 from segpost.pipeline.results import OUTPUTS, TopK, Want, check_one_image, count_images
@@ -47,7 +46,6 @@ else:
     WantT = WantT_contra = Any
 
 
-@suggest_attributes
 @public
 @dataclass(frozen=True, eq=False)
 class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
@@ -134,6 +132,16 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         regions: Any = None
         volume: bool = False
 
+    def __post_init__(self) -> None:
+        labels, confidence = self.labels, self.confidence
+        if confidence is None or labels is None:
+            return
+        if len(confidence.shape) != len(labels.shape):
+            raise ValueError(
+                f"confidence of shape {tuple(confidence.shape)} is not like labels of "
+                f"{tuple(labels.shape)}: results have names, Segmentation(labels=, image=)"
+            )
+
     def __len__(self) -> int:
         """Return the number of images."""
         return count_images(self, self._first_result()) or int(not self._is_batch())
@@ -174,7 +182,6 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
 
         return measure_shares(self._label_array())
 
-    @explain_arguments
     def figure(
         self,
         *,
@@ -226,7 +233,6 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
 
         return draw_figure(self, alpha, classes)
 
-    @explain_arguments
     def draw(
         self,
         image: Any = None,

@@ -6,6 +6,9 @@ probabilities or labels, where the class axis is, and on which grid it was sampl
 `Convention.from_onnx`, `from_openvino` and `from_litert` read the format from a model file.
 """
 
+from segpost._core.public import public_module
 from segpost.runtimes.convention import Convention, as_convention
 
 __all__ = ["Convention", "as_convention"]
+
+public_module(__name__)

@@ -14,6 +14,8 @@ from segpost._core import arguments
 from segpost._core.logits import resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import GRIDS, Grid
+from segpost._core.unknown_names import SuggestingType
+from segpost.runtimes.names import known_name, refuse_name_alone
 from segpost.runtimes.table import ALIASES, TABLE, ConventionName
 
 OutputKind = Literal["logits", "probabilities", "labels", "queries"]
@@ -28,7 +30,7 @@ ARRAY_PROTOCOLS = (
 
 @public
 @dataclass(frozen=True)
-class Convention:
+class Convention(metaclass=SuggestingType):
     """The output format of a model, as a runtime or a repository gives it.
 
     It is one argument of `postprocess` instead of five, because the five belong together: a
@@ -103,6 +105,7 @@ class Convention:
         if (self.foreground is None) != (self.background is None):
             raise ValueError("foreground and background belong together: give both or none")
         object.__setattr__(self, "quantization", resolve_quantization(self.quantization))
+        refuse_name_alone(self)
 
     @staticmethod
     def named(name: ConventionName) -> Convention:
@@ -364,8 +367,7 @@ def merge_arguments(
 
 @lru_cache(maxsize=64)
 def _named(name: str) -> Convention:
-    known = name.lower().replace("_", "-").replace(" ", "-") if isinstance(name, str) else ""
-    known = ALIASES.get(known, known)
+    known = known_name(name)
     if known not in TABLE:
         arguments.check_choice(name, "convention", (*TABLE, *ALIASES))
     entry = TABLE[known]

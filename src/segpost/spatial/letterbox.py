@@ -14,6 +14,7 @@ from segpost._core.array_types import ArrayT, HostArray, SupportsArray
 from segpost._core.arrays import InputArray
 from segpost._core.bands import Bands, Stretch
 from segpost._core.public import public
+from segpost._core.unknown_names import SuggestingType
 from segpost.spatial.network_input import (
     ALIGNMENTS,
     MODES,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 @public
 @dataclass(frozen=True)
-class Letterbox:
+class Letterbox(metaclass=SuggestingType):
     """The geometry of an image that was resized and padded to a network's input.
 
     `fit` computes it, and `apply` computes the input. `segpost.postprocess` and `segpost.argmax`

@@ -21,7 +21,6 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost._core.suspicious_sizes import warn_of_transposed_window
-from segpost._core.unknown_names import explain_arguments
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
 from segpost.spatial.tiling import Blocks, Window, mirror_slice, shift_slice
@@ -99,7 +98,6 @@ class Merger(Locked, Generic[MergedT]):
     array([0, 0, 0, 0, 0, 1, 1, 1, 1], dtype=uint8)
     """
 
-    @explain_arguments
     def __init__(
         self,
         size: tuple[int, int],
@@ -129,7 +127,6 @@ class Merger(Locked, Generic[MergedT]):
         self.__dict__.setdefault("region", (0, 0, *self.size))
         self.__dict__.setdefault("_largest_sum", float(np.abs(self._sums).max(initial=0.0)))
 
-    @explain_arguments
     def add(
         self,
         logits: MergedT | HostArray,

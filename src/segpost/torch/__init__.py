@@ -26,6 +26,7 @@ Examples
 (torch.Size([1, 32, 40]), torch.uint8)
 """
 
+from segpost._core.public import public_module
 from segpost.torch.masks import binarize
 from segpost.torch.operators import (
     argmax,
@@ -51,3 +52,5 @@ __all__ = [
     "segment_queries",
     "softmax",
 ]
+
+public_module(__name__)

@@ -3,6 +3,9 @@
 Importing this module imports monai; segpost itself never does.
 """
 
+from segpost._core.public import public_module
 from segpost.compat.monai._transforms import PostProcess, PostProcessd
 
 __all__ = ["PostProcess", "PostProcessd"]
+
+public_module(__name__)

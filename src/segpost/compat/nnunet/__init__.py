@@ -3,6 +3,7 @@
 Nothing is imported from nnunetv2 but by `install`: the functions read the objects they get.
 """
 
+from segpost._core.public import public_module
 from segpost.compat.nnunet._export import (
     convert_predicted_logits_to_segmentation_with_correct_shape,
     convert_probabilities_to_segmentation,
@@ -17,3 +18,5 @@ __all__ = [
     "export_prediction_from_logits",
     "install",
 ]
+
+public_module(__name__)

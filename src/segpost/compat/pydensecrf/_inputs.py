@@ -31,7 +31,8 @@ def as_array_of(value: Any, name: str, kind: str, ndim: int) -> InputArray:
         raise ValueError(f"{name} must be {kind}, got {input_array.kind}")
     shape = input_array.array.shape
     if len(shape) != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, got shape {shape}")
+        cure = f"; pass {name}.reshape(len({name}), -1)" if len(shape) > ndim == 2 else ""
+        raise ValueError(f"{name} must have {ndim} dimensions, got shape {shape}{cure}")
     return input_array
 
 

@@ -14,6 +14,7 @@ from segpost._backends import registry
 from segpost._core import contract
 from segpost._core.arrays import Array
 from segpost._core.contract import Backend, CrfSolver, Pairwise
+from segpost._core.unknown_names import suggest_attributes
 from segpost.compat.pydensecrf import _inputs
 from segpost.compat.pydensecrf._constants import (
     CONST_KERNEL,
@@ -49,6 +50,7 @@ __all__ = [
 _NORMALIZATIONS = ("none", "column", "row", "symmetric")  # in the order of NormalizationType
 
 
+@suggest_attributes
 class DenseCRF:
     """A fully connected CRF over variables that have features, but no position.
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from segpost._core.arguments import ClassNames, as_integer, as_real, check_choice
 from segpost._core.public import public
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import Duplicates, as_duplicates, as_image_ids
 from segpost.metrics.counts import checked_add
 from segpost.metrics.measure import Measure, class_rows, class_table, names_by_category
@@ -99,7 +98,6 @@ class PanopticQuality(Measure):
     _kind: ClassVar[str] = "PanopticQuality"
     report_key: ClassVar[str] = "panoptic"
 
-    @explain_arguments
     def __init__(
         self,
         things: Iterable[int],
@@ -227,7 +225,7 @@ class PanopticQuality(Measure):
                 cure = "" if self.duplicates == "drop" else '; duplicates="drop" keeps them'
                 raise ValueError(f"image {image!r} has no counts of its own{cure}")
             counts = self._read(totals_of[image])
-        return scores_of(counts, self._classes)
+        return scores_of(counts, self._classes, self.class_names)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""

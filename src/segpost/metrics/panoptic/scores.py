@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost.metrics.class_values import ClassValues
 from segpost.metrics.panoptic.classes import PanopticClasses
 from segpost.metrics.panoptic.matching import IOU_BITS, MatchCounts
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
@@ -94,7 +96,9 @@ class PanopticScores(NamedTuple):
         return PanopticScores(categories=categories, **columns)
 
 
-def scores_of(counts: MatchCounts, classes: PanopticClasses) -> PanopticScores:
+def scores_of(
+    counts: MatchCounts, classes: PanopticClasses, names: Sequence[str] | None = None
+) -> PanopticScores:
     """Return the scores of counts."""
     matched, wrong, missed = counts.counts
     unit = 1 << IOU_BITS
@@ -102,9 +106,9 @@ def scores_of(counts: MatchCounts, classes: PanopticClasses) -> PanopticScores:
     segments = matched + 0.5 * wrong + 0.5 * missed
     sq = np.where(matched > 0, ratio(iou_sum, matched), np.where(segments > 0, 0.0, np.nan))
     return PanopticScores(
-        ratio(iou_sum, segments),
-        sq,
-        ratio(matched, segments),
+        ClassValues.of(ratio(iou_sum, segments), names),
+        ClassValues.of(sq, names),
+        ClassValues.of(ratio(matched, segments), names),
         matched.copy(),
         wrong.copy(),
         missed.copy(),
