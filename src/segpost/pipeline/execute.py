@@ -149,8 +149,8 @@ def _decode_probabilities(
         shape = (len(labels), logits.values.shape[1], *labels.shape[1:])
         probabilities = context_of(logits.values).empty(shape, np.float32)
         resize_probabilities(logits, axes, probabilities)
-    given = logits_of(probabilities, is_sigmoid=is_sigmoid)
-    decode_labels(given, None, labels, plan.options.decode, plan.options.nan)
+    full_size = logits_of(probabilities, is_sigmoid=is_sigmoid)
+    decode_labels(full_size, None, labels, plan.options.decode, plan.options.nan)
 
 
 def check_guide(array: Array | None, shape: tuple[int, ...], options: Options) -> Array:
