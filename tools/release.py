@@ -106,13 +106,12 @@ def check_changelog(release: Release) -> None:
 def check_tree(release: Release) -> None:
     """Check that everything is committed."""
     command = ["git", "status", "--porcelain"]
-    done = subprocess.run(
-        command, cwd=release.root, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=release.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StepFailed(done.stderr.strip())
     if done.stdout:
-        raise StepFailed(f"not committed: {', '.join(line[3:] for line in done.stdout.splitlines())}")
+        names = [line[3:] for line in done.stdout.splitlines()]
+        raise StepFailed(f"not committed: {', '.join(names)}")
 
 
 SCHEMAS = "check-jsonschema --builtin-schema vendor"
@@ -150,9 +149,16 @@ STEPS = (
     Step(
         "metadata",
         "what an index checks, and what wheels contain",
-        commands=("twine check --strict {dist}/*.tar.gz {dist}/*.whl", "check-wheel-contents {dist}/*.whl"),
+        commands=(
+            "twine check --strict {dist}/*.tar.gz {dist}/*.whl",
+            "check-wheel-contents {dist}/*.whl",
+        ),
     ),
-    Step("docs", "the site, without a warning", commands=("mkdocs build -q --strict -d {dist}/site",)),
+    Step(
+        "docs",
+        "the site, without a warning",
+        commands=("{python} -m mkdocs build -q --strict -d {dist}/site",),
+    ),
     Step(
         "tests",
         "README's tests in a new environment, with the wheel",

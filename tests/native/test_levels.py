@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+import segpost
 
 SOURCES = Path(__file__).resolve().parents[2] / "csrc"
 PROGRAM = """
@@ -48,3 +52,26 @@ def test_module_asks_for_a_level_before_anything_else() -> None:
     text = (SOURCES / "bindings" / "cpu.cpp").read_text()
     _, _, body = text.partition("PYBIND11_MODULE(")
     assert 0 < body.index("kernels();") < body.index("m.def(")
+
+
+@pytest.mark.slow
+def test_old_processor_by_emulation() -> None:
+    """QEMU's default model has no level: the reason and the cure, and no signal.
+
+    NumPy is not imported, as its own wheels need x86-64-v2 since version 2.4.
+    """
+    emulator = shutil.which("qemu-x86_64")
+    native = pytest.importorskip("segpost._cpu")
+    if emulator is None or not native.levels()[0].startswith("x86_64"):
+        pytest.skip("there is no qemu-x86_64")
+    program = "from segpost._core.extensions import native_failure; print(*native_failure())"
+    done = subprocess.run(
+        [emulator, "-cpu", "qemu64", os.path.realpath(sys.executable), "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(segpost.__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("this processor has none of the SIMD levels of this build: x86")
+    assert "give it that of the host" in done.stdout

@@ -53,7 +53,7 @@ def test_file_with_another_version_is_named(release: ModuleType, copy: Any, name
 def test_tag_is_that_of_the_version(release: ModuleType, copy: Any) -> None:
     """A tag begins with "v", and a version has three numbers."""
     release.check_versions(copy._replace(tag=f"v{copy.version}"))
-    with pytest.raises(release.StepFailed, match="the tag has 7.0.0"):
+    with pytest.raises(release.StepFailed, match=r"the tag has 7\.0\.0"):
         release.check_versions(copy._replace(tag="v7.0.0"))
     version = copy.version
     for name in release.VERSIONS:
@@ -107,7 +107,8 @@ def test_steps_go_on_after_one_that_fails(
     ]
     assert not release.run_steps(steps, copy)
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:6] for line in lines if line[8:14].strip() in ("first", "fifth")] == ["passed"] * 2
+    passed = [line.split()[1] for line in lines if line.startswith("passed")]
+    assert passed == ["first", "fifth"]
     assert "FAILED  second     $ echo output; exit 3" in lines
     assert "output" in lines
     assert not (copy.root / "never").exists()
@@ -137,7 +138,7 @@ def test_extra_has_what_the_steps_run(release: ModuleType) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = " ".join(extras["optional-dependencies"]["release"])
     programs = {command.split()[0] for step in release.STEPS for command in step.commands}
-    others = {"{python}", "{tests}/bin/pip", "{tests}/bin/python", "mkdocs"}
+    others = {"{python}", "{tests}/bin/pip", "{tests}/bin/python"}
     assert "segpost[docs]" in listed
     assert {name for name in programs - others if name not in listed} == set()
     assert "build" in listed

@@ -35,7 +35,10 @@ _CURES = (
     (r"(GLIBC|GLIBCXX|CXXABI)_[\d.]+' not found|macOS \d+.* newer than", _OLD_SYSTEM),
     (r"wrong ELF class|invalid ELF header|Exec format error|not a valid Win32", _OTHER_PROCESSOR),
     (r"incompatible architecture|no suitable image|not a mach-o file", _OTHER_PROCESSOR),
-    (r"(?:lib)?segpost\.(?:so|dylib|dll)\b.*(?:cannot open|No such file|no such file)", _INCOMPLETE),
+    (
+        r"(?:lib)?segpost\.(?:so|dylib|dll)\b.*(?:cannot open|[Nn]o such file)",
+        _INCOMPLETE,
+    ),
     (r"Library not loaded: \S*libsegpost", _INCOMPLETE),
     (r"file too short|truncated|invalid ELF", _INCOMPLETE),
     (r"undefined symbol|[Ss]ymbol not found|procedure could not be found", _OTHER_VERSION),

@@ -1,4 +1,4 @@
-"""The option `--print-completion`: a script that completes commands, options and files in a shell."""
+"""The option `--print-completion`: a script that completes commands and options in a shell."""
 
 from __future__ import annotations
 
