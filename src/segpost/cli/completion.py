@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from typing import Any
 
@@ -44,8 +45,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     ImportError
         If shtab is not installed.
     """
-    import shtab
-
+    shtab = importlib.import_module("shtab")
     _prepare(parser, shtab.FILE)
     return str(shtab.complete(parser, shell=shell))
 
