@@ -33,7 +33,7 @@ struct KernelTable {
 
 namespace segpost SEGPOST_EXPORT {
 
-const KernelTable &kernels();                 // the level in use; throws if none runs here
+const KernelTable &kernels();                 // the level in use
 bool use_level(const char *name);             // false: unknown, or this processor cannot run it
 const KernelTable *const *available_levels(); // null-terminated, slowest first
 
