@@ -29,8 +29,8 @@ _OLD_SYSTEM = f"It was built on a newer system; with a C++ compiler on this one:
 _CURES = (
     (
         r"none of the SIMD levels",
-        "segpost runs on Numba here. A virtual machine may hide what its processor can: give it "
-        "that of the host (QEMU and libvirt: the CPU model host)",
+        "A virtual machine may hide what its processor can: give it that of the host (QEMU and "
+        "libvirt: the CPU model host)",
     ),
     (r"(GLIBC|GLIBCXX|CXXABI)_[\d.]+' not found|macOS \d+.* newer than", _OLD_SYSTEM),
     (r"wrong ELF class|invalid ELF header|Exec format error|not a valid Win32", _OTHER_PROCESSOR),
