@@ -269,6 +269,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     using namespace segpost;
     using namespace segpost::bindings;
     using py::arg;
+    kernels(); // throws on a processor without any level, which is an ImportError
     m.doc() = "The native CPU kernels; arguments are checked by the Python layer.";
     m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"),
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),

@@ -13,6 +13,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from package_copies import link_package, run_python
+
+from segpost._core.load_errors import REBUILD
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORK = re.compile(r"^(torch|tensorflow|jax|keras|openvino|onnxruntime)[^a-z-]")
@@ -170,27 +173,8 @@ def test_cuda_is_built_where_it_is_asked_for_or_a_device_is(
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """A folder with the package, by links, without its compiled modules."""
-    import segpost
-
-    package = tmp_path / "segpost"
-    package.mkdir()
-    for folder in segpost.__path__:
-        for path in Path(folder).iterdir():
-            if path.suffix not in (".so", ".txt") and not (package / path.name).exists():
-                (package / path.name).symlink_to(path)
+    link_package(tmp_path)
     return tmp_path
-
-
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Python in a new process, with the package in a folder."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SEGPOST_", "PYTHONW"))}
-    return subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment, "PYTHONPATH": str(folder)},
-    )
 
 
 def test_build_without_native_code_warns_once_with_the_cure(copied: Path) -> None:
@@ -198,23 +182,23 @@ def test_build_without_native_code_warns_once_with_the_cure(copied: Path) -> Non
     (copied / "segpost" / "without_native.txt").write_text("no C++ compiler was found\n")
     program = copied / "program.py"
     program.write_text("import segpost\nimport segpost.color\nprint(segpost.__file__)\n")
-    done = run(copied, str(program))
+    done = run_python(copied, str(program))
     assert done.stdout.startswith(str(copied)), done.stderr
     assert done.stderr.count("RuntimeWarning") == 1
     first = done.stderr.splitlines()[0]
     assert first.startswith(f"{program}:1: RuntimeWarning: segpost was built without native code")
     assert "(no C++ compiler was found): it runs on Numba" in first
-    cure = "pip install --force-reinstall --no-cache-dir --no-deps segpost"
+    cure = f"then: {REBUILD}"
     assert first.endswith(cure)
-    info = run(copied, "-m", "segpost", "info").stdout
+    info = run_python(copied, "-m", "segpost", "info").stdout
     assert "cannot be loaded: segpost was built without it: no C++ compiler was found." in info
-    assert info.endswith(f"  {cure}\n")
+    assert info.endswith(f"{cure}\n")
 
 
 def test_checkout_that_was_not_built_does_not_warn(copied: Path) -> None:
     """Nobody knows there whether a compiler works."""
     code = "import segpost; print(segpost.build_config()['native_problem'])"
-    done = run(copied, "-W", "error", "-c", code)
+    done = run_python(copied, "-W", "error", "-c", code)
     assert done.stdout == "No module named 'segpost._cpu'\n", done.stderr
 
 

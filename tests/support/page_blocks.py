@@ -57,6 +57,7 @@ INSTALLERS = (
     "python -m benches.runtimes",
     "python -m benches.threads",
     "python -m benches.volumes",
+    "python -m tools.release",
     "mypy",
     "ruff",
     "cmake",

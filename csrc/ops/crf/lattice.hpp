@@ -80,7 +80,8 @@ struct LatticeShape {
             factors.push_back(
                 static_cast<float>(step * n / std::sqrt(static_cast<double>((i + 1) * (i + 2)))));
         // Its mass to that of exp(-x^2 / 2).
-        scale = std::pow(std::sqrt(2 * M_PI) * step, static_cast<double>(features)) * std::sqrt(n) /
+        constexpr double pi = 3.14159265358979323846; // M_PI is not in every standard library
+        scale = std::pow(std::sqrt(2 * pi) * step, static_cast<double>(features)) * std::sqrt(n) /
                 std::pow(1.0 + 2 * blur_weight, n * static_cast<double>(passes));
         for (std::int64_t m = 0; m <= corners; ++m) paths.push_back(response(m));
     }

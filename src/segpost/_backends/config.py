@@ -89,6 +89,26 @@ def package_version() -> str:
         return "0+unknown"
 
 
+def _wheel_tag() -> str | None:
+    """Return the tag of the installed wheel, or None of sources that were not installed."""
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to import
+
+    try:
+        lines = (distribution("segpost").read_text("WHEEL") or "").splitlines()
+    except PackageNotFoundError:
+        return None
+    tags = [line.partition(":")[2].strip() for line in lines if line.startswith("Tag:")]
+    return ", ".join(tags) or None
+
+
+def _wheel_kind(has_cuda: bool) -> str:
+    """Return what an installation consists of; compiled code may be there and not load."""
+    if has_cuda:
+        return "compiled with CUDA"
+    is_compiled = importlib.util.find_spec("segpost._cpu") is not None
+    return "compiled" if is_compiled else "pure Python"
+
+
 def build_config() -> dict[str, Any]:
     """Return versions, backends, SIMD levels and threads of this installation.
 
@@ -96,27 +116,33 @@ def build_config() -> dict[str, Any]:
     --------
     >>> import segpost
     >>> sorted(segpost.build_config())[:3]
-    ['backend', 'compiler', 'cuda']
+    ['backend', 'backend_reason', 'compiler']
     """
     from importlib.metadata import version  # slow to import, and needed here only
 
-    problem = extensions.native_problem()
+    failure = extensions.native_failure()
+    has_cuda = importlib.util.find_spec("segpost._cuda") is not None
     config: dict[str, Any] = {
         "segpost": package_version(),
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "platform": platform.platform(),
         "numpy": version("numpy"),
         "numba": version("numba"),
+        "wheel": _wheel_kind(has_cuda),
+        "wheel_tag": _wheel_tag(),
         "backend": registry.backend_name(),
-        "native": problem is None,
-        "native_problem": problem,
-        "cuda": importlib.util.find_spec("segpost._cuda") is not None,
+        "backend_reason": registry.backend_reason(),
+        "native": failure is None,
+        "native_problem": failure and failure[0],
+        "native_cure": failure and failure[1],
+        "cuda": has_cuda,
         "simd_level": None,
         "simd_levels": [],
         "compiler": None,
         "threads": threads.num_threads(),
     }
-    if problem is None:
+    if failure is None:
         from segpost import _cpu
 
         config["simd_level"] = _cpu.level()

@@ -68,6 +68,17 @@ def _check_name(name: object, source: str) -> str:
 _default: str | None = None
 
 
+def backend_reason() -> str:
+    """Return why the next call on the CPU uses the backend that it does."""
+    if _forced.get() is not None:
+        return "use_backend"
+    if os.environ.get("SEGPOST_BACKEND"):
+        return "SEGPOST_BACKEND"
+    if backend_name() == "native":
+        return "the fastest"
+    return "the native code cannot be loaded"
+
+
 def backend_name() -> str:
     """Return the name of the backend that the next call uses on the CPU."""
     global _default
@@ -80,6 +91,8 @@ def backend_name() -> str:
             _default = _check_name(variable, "SEGPOST_BACKEND")
         else:
             _default = "native" if extensions.native_problem() is None else "numba"
+            if _default == "numba":
+                extensions.warn_of_broken_native()
     return _default
 
 

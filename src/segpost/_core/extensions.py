@@ -8,9 +8,6 @@ import sys
 import warnings
 from typing import Any
 
-# What cures an installation without native code, also where pip has kept the wheel of that build.
-REINSTALL = "pip install --force-reinstall --no-cache-dir --no-deps segpost"
-
 
 def build_problem() -> str | None:
     """Return why segpost was built without native code, or None if nothing says that it was.
@@ -29,9 +26,11 @@ def warn_without_native() -> None:
     """Warn if segpost was built without native code; to be called by the package's `__init__`."""
     reason = build_problem()
     if reason is not None:
+        from segpost._core.load_errors import REBUILD
+
         warnings.warn(
             f"segpost was built without native code ({reason}): it runs on Numba, which is slower. "
-            f"Install a C++ compiler (g++ or clang++), then: {REINSTALL}",
+            f"Install a C++ compiler (g++ or clang++), then: {REBUILD}",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -57,27 +56,52 @@ def refuse_subinterpreter() -> None:
         return
 
 
-def native_problem() -> str | None:
-    """Return why the native backend cannot be used, or None if it can."""
+def native_failure() -> tuple[str, str] | None:
+    """Return why the native code cannot be loaded, and what cures that, or None if it can."""
     try:
         importlib.import_module("segpost._cpu")
     except ImportError as error:
-        reason = build_problem()
-        return str(error) if reason is None else f"segpost was built without it: {reason}"
+        from segpost._core.load_errors import describe_load_error
+
+        folders = list(sys.modules["segpost"].__path__)
+        return describe_load_error(str(error), folders, build_problem())
     return None
+
+
+def native_problem() -> str | None:
+    """Return why the native backend cannot be used, or None if it can."""
+    failure = native_failure()
+    return None if failure is None else failure[0]
+
+
+def warn_of_broken_native() -> None:
+    """Warn if native code is there and does not load; to be called where Numba takes its place.
+
+    A checkout that was not built has none, and does not warn.
+    """
+    failure = native_failure()
+    if failure is None or build_problem() is not None:
+        return
+    from segpost._core.load_errors import native_modules
+
+    reason, cure = failure
+    if native_modules(list(sys.modules["segpost"].__path__)):
+        warnings.warn(
+            f"the native code of segpost cannot be loaded ({reason}): it runs on Numba, "
+            f"which is slower. {cure}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def problem(backend: str) -> str | None:
     """Return why a backend cannot be used and what cures that, or None if it can."""
     if backend == "native":
-        missing = native_problem()
-        return missing and (
-            f"the native backend is not in this installation ({missing}); reinstall segpost where "
-            "a C++ compiler works, with SEGPOST_REQUIRE_NATIVE=1 to see why it does not build"
-        )
+        failure = native_failure()
+        return failure and "the native backend cannot be used ({}). {}".format(*failure)
     if backend == "cuda":
-        missing = cuda_problem()
-        return missing and f"the cuda backend cannot be used: {missing}"
+        reason = cuda_problem()
+        return reason and f"the cuda backend cannot be used: {reason}"
     return None
 
 

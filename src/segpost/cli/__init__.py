@@ -16,6 +16,7 @@ from typing import Any
 import segpost
 from segpost._core.text import FILE_ERRORS
 from segpost.cli.commands import COMMANDS, import_command
+from segpost.cli.completion import add_completion_option
 from segpost.cli.folders import add_folder_options
 from segpost.cli.messages import cli_spelling, describe_cli_error
 from segpost.cli.packages import describe_missing_package
@@ -91,6 +92,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     words = "show program's version number and exit"
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help=words)
+    add_completion_option(parser)
     add_folder_options(parser)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, words in COMMANDS.items():

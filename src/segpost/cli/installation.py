@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
 import segpost
+from segpost.cli.packages import EXTRAS, PACKAGE_OF, install_command
 
-# Modules and the packages that have them. None is imported: torch alone takes seconds.
-OPTIONAL_PACKAGES = {
-    "PIL": "pillow",
-    "sklearn": "scikit-learn",
-    "matplotlib": "matplotlib",
-    "tqdm": "tqdm",
-    "torch": "torch",
-    "landlockpy": "landlockpy",
-    "pyseccomp": "pyseccomp",
-}
+# Packages of systems on which others cannot be installed.
+_SYSTEMS = {"landlockpy": "linux", "pyseccomp": "linux"}
 
 
 def installation_facts(config: dict[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -37,29 +32,58 @@ def installation_facts(config: dict[str, Any] | None = None) -> list[tuple[str, 
     return [
         ("segpost", config["segpost"]),
         ("python", f"{config['python']} on {config['machine']}"),
-        ("backend", config["backend"]),
+        ("platform", config["platform"]),
+        ("wheel", f"{config['wheel']}, {config['wheel_tag'] or 'not installed: sources'}"),
+        ("backend", f"{config['backend']} ({config['backend_reason']})"),
         ("native", "yes" if config["native"] else "no"),
         ("SIMD", simd),
         ("compiler", config["compiler"] or "none"),
-        ("threads", str(config["threads"])),
+        ("threads", f"{config['threads']} ({_threads_reason()})"),
         ("numpy", config["numpy"]),
         ("numba", config["numba"]),
     ]
 
 
+def _threads_reason() -> str:
+    if os.environ.get("SEGPOST_NUM_THREADS"):
+        return "SEGPOST_NUM_THREADS"
+    return f"this machine has {os.cpu_count() or 1} processors"
+
+
+def optional_modules() -> list[str]:
+    """Return the modules that some commands use, and that this system can have."""
+    modules = [module for extra in EXTRAS.values() for module in extra]
+    return [
+        module
+        for module in [*modules, "torch"]
+        if _SYSTEMS.get(module, sys.platform) == sys.platform
+    ]
+
+
 def optional_versions() -> dict[str, str | None]:
-    """Return the versions of the packages that some commands use; None where one is missing."""
+    """Return the versions of the packages that some commands use; None where one is missing.
+
+    None is imported: torch alone takes seconds.
+    """
     return {
-        package: _installed_version(module, package)
-        for module, package in OPTIONAL_PACKAGES.items()
+        PACKAGE_OF.get(module, module): _installed_version(module) for module in optional_modules()
     }
 
 
-def _installed_version(module: str, package: str) -> str | None:
+def missing_packages() -> dict[str, list[str]]:
+    """Return commands, and the missing packages that each installs."""
+    cures: dict[str, list[str]] = {}
+    for module in optional_modules():
+        if _installed_version(module) is None:
+            cures.setdefault(install_command(module), []).append(PACKAGE_OF.get(module, module))
+    return cures
+
+
+def _installed_version(module: str) -> str | None:
     if find_spec(module) is None:
         return None
     try:
-        return version(package)
+        return version(PACKAGE_OF.get(module, module))
     except PackageNotFoundError:  # there, but not installed by a package manager
         return "of unknown version"
 

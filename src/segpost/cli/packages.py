@@ -8,7 +8,26 @@ EXTRAS = {
     "demo": ("sklearn",),
     "geo": ("rasterio", "zarr"),
     "medical": ("nibabel",),
+    "sandbox": ("landlockpy", "pyseccomp"),
+    "completion": ("shtab",),
 }
+# Names of packages whose import name is another.
+PACKAGE_OF = {"PIL": "pillow", "sklearn": "scikit-learn"}
+
+
+def install_command(module: str) -> str:
+    """Return the command that installs the package of a module, by its extra if it has one.
+
+    Examples
+    --------
+    >>> from segpost.cli.packages import install_command
+    >>> install_command("PIL"), install_command("torch")
+    ('pip install "segpost[cli]"', 'pip install torch')
+    """
+    for extra, modules in EXTRAS.items():
+        if module in modules:
+            return f'pip install "segpost[{extra}]"'
+    return f"pip install {PACKAGE_OF.get(module, module)}"
 
 
 def describe_missing_package(error: ImportError) -> str:
@@ -21,10 +40,10 @@ def describe_missing_package(error: ImportError) -> str:
     "No module named 'torch': pip install torch"
     """
     package = (error.name or "").partition(".")[0]
-    for extra, packages in EXTRAS.items():
-        if package in packages:
-            reason = f"No module named {package!r}" if "pip install" in str(error) else error
-            return f'{reason}: pip install "segpost[{extra}]"'
-    if not package or "pip install" in str(error):
+    has_cure = "pip install" in str(error)
+    if any(package in modules for modules in EXTRAS.values()):
+        reason = f"No module named {package!r}" if has_cure else error
+        return f"{reason}: {install_command(package)}"
+    if not package or has_cure:
         return str(error)
-    return f"{error}: pip install {package}"
+    return f"{error}: {install_command(package)}"

@@ -56,9 +56,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the arguments, and no unknown ones: they are an error."""
-        if self.declare is not None:
-            declare, self.declare = self.declare, None
-            declare(self)
+        self.declare_now()
         words = list(sys.argv[1:] if args is None else args)
         for word in words:
             is_end = word == "--" or (self._subparsers is not None and not word.startswith("-"))
@@ -72,6 +70,12 @@ class CommandParser(argparse.ArgumentParser):
             cure = "" if self.describe_words is None else self.describe_words(rest)
             self.error(f"unrecognized arguments: {' '.join(rest)}{cure}")
         return result, rest
+
+    def declare_now(self) -> None:
+        """Declare the arguments, unless that was done."""
+        if self.declare is not None:
+            declare, self.declare = self.declare, None
+            declare(self)
 
     def _check_option(self, name: str) -> None:
         """Exit with an error unless an option has this name, or begins with it."""

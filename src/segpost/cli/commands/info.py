@@ -6,8 +6,8 @@ import argparse
 import json
 
 import segpost
-from segpost._core.extensions import REINSTALL
-from segpost.cli.installation import installation_facts, optional_versions
+from segpost._core.load_errors import REBUILD
+from segpost.cli.installation import installation_facts, missing_packages, optional_versions
 from segpost.cli.output import print_text
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.render.tables import Table, format_text
@@ -47,21 +47,31 @@ def run(arguments: argparse.Namespace) -> int:
         print_text(format_text([_conventions()]))
         return 0
     config = segpost.build_config()
+    cuda = segpost.why_no_cuda()
     versions = optional_versions()
+    missing = missing_packages()
     if arguments.json:
-        print(json.dumps({**config, "optional": versions}, indent=2))
+        facts = {**config, "cuda_problem": cuda, "optional": versions, "missing": missing}
+        print(json.dumps(facts, indent=2))
         return 0
     for name, value in installation_facts(config):
-        print(f"{name:<10} {value}")
+        _print_fact(name, value)
+    if not config["cuda"]:
+        cuda = f"it was not built; with nvcc: SEGPOST_CUDA=ON {REBUILD}"
+    _print_fact("CUDA", "yes" if cuda is None else f"no: {cuda}")
     installed = [f"{name} {version}" for name, version in versions.items() if version]
-    missing = [name for name, version in versions.items() if not version]
-    print(f"{'optional':<10} {', '.join(installed) or 'none found'}")
-    if missing:
-        print(f"{'missing':<10} {', '.join(missing)}")
+    _print_fact("optional", ", ".join(installed) or "none found")
+    title = "missing"
+    for command, packages in missing.items():
+        _print_fact(title, f"{', '.join(packages)}: {command}")
+        title = ""
     if config["native_problem"] is not None:
         print(
             f"\nThe native code cannot be loaded: {config['native_problem']}.\n"
-            "To get it, install a C++ compiler (g++ or clang++) and install segpost again:\n"
-            f"  {REINSTALL}"
+            f"{config['native_cure']}"
         )
     return 0
+
+
+def _print_fact(name: str, value: str) -> None:
+    print(f"{name:<10} {value}")
