@@ -49,6 +49,7 @@ INSTALLERS = (
     "python -m benches.evaluation.scale",
     "python -m benches.labels.decoding",
     "python -m benches.metrics.distances",
+    "python -m benches.metrics.mask_ap",
     "python -m benches.metrics.panoptic",
     "python -m benches.metrics.runs",
     "python -m benches.objects",
