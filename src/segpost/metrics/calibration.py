@@ -33,7 +33,7 @@ from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import LabelRules
 from segpost.metrics.measure import Measure, class_rows, class_table, names_of_images
 from segpost.metrics.pairs import PredictionPair
-from segpost.render.tables import Table, format_score
+from segpost.render.tables import Table, format_number, format_score
 
 MAX_BINS = 1024
 WORDS = {
@@ -46,6 +46,7 @@ WORDS = {
     "temperature": "temperature of the smallest NLL",
     "scaled_nll": "NLL at that temperature",
 }
+NO_SHARES = ("brier", "nll", "temperature", "scaled_nll")
 
 
 @public
@@ -215,7 +216,8 @@ class Calibration(Measure):
         """Return the scores, the bins, and the error of every class."""
         scores = self.compute()
         rows: list[tuple[str, ...]] = [
-            (WORDS[name], format_score(value)) for name, value in scores.summary().items()
+            (WORDS[name], format_number(value) if name in NO_SHARES else format_score(value))
+            for name, value in scores.summary().items()
         ]
         tables = [Table("Calibration", ("score", "value"), rows), scores.table()]
         if self.classwise:

@@ -15,7 +15,7 @@ from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Float64, mean_of
 from segpost.metrics.saved_state import id_order, read_ids
-from segpost.render.tables import Table, format_score
+from segpost.render.tables import Table, format_number, format_score
 from segpost.render.text import as_printable
 
 M = TypeVar("M", bound="Measure")
@@ -212,6 +212,7 @@ def class_table(
     columns: dict[str, Float64],
     names: Sequence[str],
     listed: Iterable[int] | None = None,
+    numbers: Collection[str] = (),
 ) -> Table:
     """Make a table with a row for each class, and their mean.
 
@@ -219,15 +220,16 @@ def class_table(
     ----------
     listed : iterable of int, optional
         The classes that have a row; all by default.
+    numbers : collection of str
+        Columns that are no shares, such as distances.
     """
+    cells = [format_number if key in numbers else format_score for key in columns]
+    columns_of = list(zip(cells, columns.values(), strict=True))
     rows: list[tuple[str, ...]] = [
-        (
-            as_printable(names[label]),
-            *(format_score(float(column[label])) for column in columns.values()),
-        )
+        (as_printable(names[label]), *(cell(float(column[label])) for cell, column in columns_of))
         for label in (range(len(names)) if listed is None else listed)
     ]
-    rows.append(("mean", *(format_score(mean_of(column)) for column in columns.values())))
+    rows.append(("mean", *(cell(mean_of(column)) for cell, column in columns_of)))
     return Table(title, ("class", *columns), rows, summed=True)
 
 

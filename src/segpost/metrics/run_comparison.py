@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from segpost._core.arguments import as_integer
+from segpost._core.arguments import as_count, as_integer, as_names, as_real
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.dialects import DialectName
@@ -22,6 +22,7 @@ from segpost.metrics.run_values import RunValues, ScoreDelta
 
 SAMPLES = 10_000
 LEVEL = 0.95
+MIN_IMAGES = 2  # of which data sets that are drawn differ
 ROUNDING = 1e-12  # differences that are the same but for rounding
 
 
@@ -154,11 +155,14 @@ def compare(
     for cm, argument in ((a, "a"), (b, "b")):
         if not isinstance(cm, ConfusionMatrix):
             raise TypeError(f"{argument} must be a ConfusionMatrix, got {type(cm).__name__}")
-    if as_integer(samples, "samples") < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
+    run_names = _as_run_names(names)
+    samples, seed = as_count(samples, "samples", 1), as_integer(seed, "seed")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
+    level = as_real(level, "level")
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level}")
-    pair = pair_runs(a, b, names)
+    pair = pair_runs(a, b, run_names)
     scores = [cm.compute(dialect, exclude=exclude) for cm in (pair.a, pair.b)]
     columns = [one.images.columns() for one in scores]
     deltas = _deltas(columns, samples, level, seed)
@@ -169,9 +173,19 @@ def compare(
     ]
     means, classes = rows[: len(MEANS)], rows[len(MEANS) :]
     return RunComparison(
-        names, scores[0], scores[1], tuple(means), tuple(classes), pair.only_a, pair.only_b,
+        run_names, scores[0], scores[1], tuple(means), tuple(classes), pair.only_a, pair.only_b,
         samples, level, seed,
     )  # fmt: skip
+
+
+def _as_run_names(names: object) -> tuple[str, str]:
+    """Return the names of two runs, which must differ."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise TypeError(f"names must be two strings, got {names!r}")
+    run_names = as_names(names, "names")
+    if len(run_names) != 2 or run_names[0] == run_names[1]:
+        raise ValueError(f"names must be two different strings, got {names!r}")
+    return run_names[0], run_names[1]
 
 
 def _deltas(columns: list[ImageColumns], samples: int, level: float, seed: int) -> Float64:
@@ -191,6 +205,8 @@ def _deltas(columns: list[ImageColumns], samples: int, level: float, seed: int) 
             - scorer.scores(sums[:, : ours.shape[1]])
         )
     low, high = _quantiles(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
+    if images < MIN_IMAGES:
+        low[:] = high[:] = math.nan
     changed = np.flatnonzero((ours != others).any(axis=1))
     larger = np.zeros(len(delta))
     if len(changed):

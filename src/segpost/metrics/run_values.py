@@ -27,7 +27,8 @@ class ScoreDelta(NamedTuple):
     delta : float
         b minus a.
     low, high : float
-        The interval of `delta` over data sets of images drawn with replacement (percentiles).
+        The interval of `delta` over data sets of images drawn with replacement (percentiles); NaN
+        of a single image.
     p_value : float
         Share of the data sets in which runs are exchanged at random, image by image, whose
         difference is as large as `delta` or larger, in either direction.
@@ -86,7 +87,8 @@ class RunValues:
         for delta in (*self.means, *self.classes):
             if delta.name == name:
                 return delta
-        raise KeyError(name)
+        names = dict.fromkeys(delta.name for delta in (*self.means, *self.classes))
+        raise KeyError(f"{name!r} is none of {', '.join(map(repr, names))}")
 
     @property
     def ids(self) -> tuple[ImageId, ...]:

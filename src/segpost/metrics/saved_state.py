@@ -6,7 +6,8 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from os.path import isfile
+from typing import Any, NamedTuple, NoReturn
 
 from segpost._core.text import as_unique_keys
 
@@ -74,6 +75,8 @@ def decode_state(text: str | bytes, kind: str) -> dict[str, Any]:
         If the text has no such state, or two of them, is too large, or its checksum is that of
         other content.
     """
+    if not isinstance(text, str | bytes):
+        raise TypeError(f"from_json takes the text of a state, got {type(text).__name__}")
     if len(text) > MAX_STATE_BYTES:
         raise ValueError(
             f"state is {len(text)} bytes, over the limit of {MAX_STATE_BYTES}; not a segpost state"
@@ -82,7 +85,8 @@ def decode_state(text: str | bytes, kind: str) -> dict[str, Any]:
         content = text.decode() if isinstance(text, bytes) else text
         states = list(_documents(content))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a saved {kind}: {error}") from error
+        cure = "; it is the path of a file: pass Path(path).read_text()" if isfile(text) else ""
+        raise ValueError(f"not a saved {kind}: {error}{cure}") from error
     of_kind = [
         state for state in states if isinstance(state, dict) and state.get("segpost") == kind
     ]
@@ -174,9 +178,13 @@ def _encode_list(values: Iterator[Any]) -> Iterator[str]:
     yield "[]" if start == "[" else "]"
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which is no JSON")
+
+
 def _documents(text: str) -> Iterator[Any]:
     """Yield the JSON documents in a text, whose keys must all be different."""
-    decoder = json.JSONDecoder(object_pairs_hook=as_unique_keys)
+    decoder = json.JSONDecoder(object_pairs_hook=as_unique_keys, parse_constant=_refuse_constant)
     position = len(text) - len(text.lstrip())
     while True:
         document, position = decoder.raw_decode(text, position)

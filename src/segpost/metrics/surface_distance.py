@@ -240,7 +240,8 @@ class SurfaceDistance(BoundaryMeasure):
         title = "Surface distance" + (
             "" if self.dialect == "segpost" else f", as in {self.dialect}"
         )
-        return [class_table(title, self._columns(), names)]
+        columns = self._columns()
+        return [class_table(title, columns, names, numbers=columns.keys() - {"NSD"})]
 
     def content(self, names: Sequence[str]) -> dict[str, Any]:
         """Return settings, means and classes as plain data."""
