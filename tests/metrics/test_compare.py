@@ -291,6 +291,27 @@ def test_mistakes() -> None:
             segpost.compare(a, a, **{name: value})  # type: ignore[arg-type]
 
 
+def test_how_many_are_listed_and_drawn_is_checked() -> None:
+    """Counts are no slices: -1 is not all but the last."""
+    a = counted(0.5)
+    comparison, images = segpost.compare(a, counted(0.7, 1), samples=5), a.compute().images
+    calls: list[Callable[..., Any]] = [
+        comparison.fallen, comparison.risen, comparison.grown, comparison.shrunk, images.worst,
+        a.compute().top_confusions,
+    ]  # fmt: skip
+    for call in calls:
+        assert call(0) == []
+        with pytest.raises(ValueError, match="count must be at least 0"):
+            call(-1)
+    for options in ({"samples": 0}, {"level": 2}, {"seed": -1}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
+            images.bootstrap(**options)
+    with pytest.raises(TypeError, match="seed must be an integer, got None"):
+        images.bootstrap(seed=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"q must be in 0\.\.1, got 95"):
+        images.quantile(95)
+
+
 def test_one_image_has_no_interval() -> None:
     """Every data set that is drawn from one image is that image."""
     comparison = segpost.compare(counted(0.5, images=1), counted(0.7, 1, images=1), samples=50)

@@ -212,8 +212,9 @@ class Calibration(Measure):
             "duplicates": self.duplicates,
         }
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the scores, the bins, and the error of every class."""
+        names = self._class_names(names)
         scores = self.compute()
         rows: list[tuple[str, ...]] = [
             (WORDS[name], format_number(value) if name in NO_SHARES else format_score(value))

@@ -15,7 +15,7 @@ from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Float64, mean_of
 from segpost.metrics.saved_state import id_order, read_ids
-from segpost.render.tables import Table, format_number, format_score
+from segpost.render.tables import Table, format_number, format_score, format_text
 from segpost.render.text import as_printable
 
 M = TypeVar("M", bound="Measure")
@@ -69,13 +69,13 @@ class Measure(Accumulator):
         """Add the counts of a measure with the same settings; on an error nothing changes."""
         raise NotImplementedError
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the tables of the report.
 
         Parameters
         ----------
-        names : sequence of str
-            Class names.
+        names : sequence of str, optional
+            Class names; by default those of the constructor, or the numbers of the classes.
         """
         raise NotImplementedError
 
@@ -98,6 +98,18 @@ class Measure(Accumulator):
         if self.duplicates != "raise" or self._names:
             raise ValueError("ids can be set once, and only where no counts of images are kept")
         self._names = names
+
+    def __str__(self) -> str:
+        return format_text(self.tables())
+
+    def __repr__(self) -> str:
+        count = len(self._names)
+        images = f", {count:,} image{'' if count == 1 else 's'}" if self._names.has_ids else ""
+        return f"<{type(self).__name__}: {self.num_classes} classes{images}>"
+
+    def _class_names(self, names: Sequence[str] | None) -> Sequence[str]:
+        """Return the names of classes in tables."""
+        return names or self.settings()["class_names"] or [*map(str, range(self.num_classes))]
 
     # Accumulator
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from segpost._core.arguments import as_count, as_integer, as_real
 from segpost.metrics.ratios import Float64
 
 WORDS = 1 << 32  # values of the random numbers that thresholds are compared with
@@ -15,6 +17,31 @@ MAX_CELLS = 1 << 23  # of a block of samples
 MAX_ROWS = 128
 DENSE_THRESHOLDS = 4  # beyond, so few images repeat that they are listed
 MARGIN = 6.0  # standard deviations by which the first draws stay below the number of images
+
+
+class Draws(NamedTuple):
+    """Which data sets are drawn, and the share of them that an interval holds."""
+
+    samples: int
+    level: float
+    seed: int
+
+
+def as_draws(samples: object, level: object, seed: object) -> Draws:
+    """Check the arguments of a bootstrap.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    draws = Draws(
+        as_count(samples, "samples", 1), as_real(level, "level"), as_integer(seed, "seed")
+    )
+    if not 0 < draws.level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    if draws.seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed!r}")
+    return draws
 
 
 def draw_repeats(images: int, samples: int, seed: int) -> Iterator[Float64]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core.arguments import as_count, as_integer, as_names, as_real
+from segpost._core.arguments import as_names
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.dialects import DialectName
@@ -16,7 +16,7 @@ from segpost.metrics.image_sums import MEANS, ImageColumns
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.ratios import Float64
 from segpost.metrics.report import runs as report
-from segpost.metrics.resampling import draw_repeats, draw_swaps
+from segpost.metrics.resampling import Draws, as_draws, draw_repeats, draw_swaps
 from segpost.metrics.run_pairs import pair_runs
 from segpost.metrics.run_values import RunValues, ScoreDelta
 
@@ -156,16 +156,11 @@ def compare(
         if not isinstance(cm, ConfusionMatrix):
             raise TypeError(f"{argument} must be a ConfusionMatrix, got {type(cm).__name__}")
     run_names = _as_run_names(names)
-    samples, seed = as_count(samples, "samples", 1), as_integer(seed, "seed")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
-    level = as_real(level, "level")
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level}")
+    draws = as_draws(samples, level, seed)
     pair = pair_runs(a, b, run_names)
     scores = [cm.compute(dialect, exclude=exclude) for cm in (pair.a, pair.b)]
     columns = [one.images.columns() for one in scores]
-    deltas = _deltas(columns, samples, level, seed)
+    deltas = _deltas(columns, draws)
     class_names = scores[0].class_names
     rows = [
         ScoreDelta(name, *map(float, row))
@@ -174,7 +169,7 @@ def compare(
     means, classes = rows[: len(MEANS)], rows[len(MEANS) :]
     return RunComparison(
         run_names, scores[0], scores[1], tuple(means), tuple(classes), pair.only_a, pair.only_b,
-        samples, level, seed,
+        *draws,
     )  # fmt: skip
 
 
@@ -188,8 +183,9 @@ def _as_run_names(names: object) -> tuple[str, str]:
     return run_names[0], run_names[1]
 
 
-def _deltas(columns: list[ImageColumns], samples: int, level: float, seed: int) -> Float64:
+def _deltas(columns: list[ImageColumns], draws: Draws) -> Float64:
     """Return a, b, their delta, its interval and p-value for every score: (6, M + C)."""
+    samples, level, seed = draws
     ours, others = (part.values for part in columns)
     images, classes = len(ours), len(columns[0].ignored)
     scorer, shared = columns[0], slice(None, classes)  # target pixels are those of both

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segpost._core.arguments import as_count
 from segpost._core.equality import compare_by_value
 from segpost.metrics.values import ScoreValues
 
@@ -115,7 +116,7 @@ class RunValues:
         a, b = self.a.images.miou, self.b.images.miou
         delta = b - a
         order = np.argsort(np.where(np.isnan(delta), math.inf, sign * delta), kind="stable")
-        for k in order[:count].tolist():
+        for k in order[: as_count(count, "count")].tolist():
             yield ImageDelta(self.ids[k], float(a[k]), float(b[k]), float(delta[k]))
 
     def _confusions(self, count: int, sign: int) -> Iterator[ConfusionDelta]:
@@ -124,7 +125,8 @@ class RunValues:
             np.fill_diagonal(part, 0)
         delta = rows[1] - rows[0]
         names = (*self.a.class_names, "(none)")
-        order = np.argsort(sign * delta, axis=None, kind="stable")[:count]
+        order = np.argsort(sign * delta, axis=None, kind="stable")
+        order = order[: as_count(count, "count")]
         for t, p in zip(*np.unravel_index(order, delta.shape), strict=True):
             support = int(self.a.class_counts.support[t])
             pixels = [int(part[t, p]) for part in (*rows, delta)]

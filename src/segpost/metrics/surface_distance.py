@@ -235,8 +235,9 @@ class SurfaceDistance(BoundaryMeasure):
             "dialect": self.dialect,
         }
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the distances and the surface Dice of every class."""
+        names = self._class_names(names)
         title = "Surface distance" + (
             "" if self.dialect == "segpost" else f", as in {self.dialect}"
         )
