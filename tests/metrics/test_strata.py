@@ -191,6 +191,8 @@ def test_settings_that_cannot_be() -> None:
     for names in ({"near", "far"}, np.array(["near", "far"])):
         with pytest.raises(TypeError, match="strata must be a list of names or their number"):
             ConfusionMatrix(2, strata=names)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="100 tables of 4,004,001 counts, 400,400,100 together"):
+        ConfusionMatrix(2000, strata=100)
     assert ConfusionMatrix(2, strata=2).strata == ("0", "1")
     with pytest.raises(ValueError, match="did you mean 'near'"):
         empty().compute(stratum="naer")

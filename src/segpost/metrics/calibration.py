@@ -16,6 +16,7 @@ from segpost._core.sampling import Grid
 from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import (
     Duplicates,
+    as_bool,
     as_class_count,
     as_duplicates,
     as_ignored_values,
@@ -111,10 +112,8 @@ class Calibration(Measure):
             raise ValueError(f"bins must be in 1..{MAX_BINS}, got {self.bins}")
         self._ignored = as_ignored_values(ignore_index)
         self.class_names = checked_names(class_names, self.num_classes)
-        for name, value in (("classwise", classwise), ("temperature", temperature)):
-            if not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, got {value!r}")
-        self.classwise, self.temperature = classwise, temperature
+        self.classwise = as_bool(classwise, "classwise")
+        self.temperature = as_bool(temperature, "temperature")
         self.duplicates = as_duplicates(duplicates)
         self.reset()
 

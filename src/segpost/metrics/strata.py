@@ -20,6 +20,7 @@ from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Int64
 
 MAX_STRATA = 128
+MAX_CELLS = 1 << 28  # counts of all strata: 2 GiB
 STRATUM_TYPES = (str, int, np.integer)
 
 
@@ -36,13 +37,13 @@ class PartCounts(NamedTuple):
         return ImageCounts(None, cells, state[cells], self.outside)
 
 
-def as_strata(strata: int | Sequence[str] | None) -> tuple[str, ...] | None:
+def as_strata(strata: int | Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
     """Return the names of strata; of a number, their numbers.
 
     Raises
     ------
     ValueError, TypeError
-        If they are not 1 to 128 different names.
+        If they are not 1 to 128 different names, or their counts are too many for the memory.
     """
     if strata is None:
         return None
@@ -59,6 +60,12 @@ def as_strata(strata: int | Sequence[str] | None) -> tuple[str, ...] | None:
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"strata has {name!r} twice")
+    cells = len(names) * (classes + 1) ** 2
+    if cells > MAX_CELLS:
+        raise ValueError(
+            f"strata are {len(names)} tables of {(classes + 1) ** 2:,} counts, {cells:,} together, "
+            f"over the limit of {MAX_CELLS:,}; take fewer strata or classes"
+        )
     return names
 
 
