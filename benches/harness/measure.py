@@ -64,6 +64,8 @@ def one_thread() -> None:
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
     segpost.set_num_threads(1)
+    with contextlib.suppress(ImportError):  # libraries of linear algebra that are loaded already
+        importlib.import_module("threadpoolctl").threadpool_limits(1)
     with contextlib.suppress(ImportError):
         importlib.import_module("cv2").setNumThreads(1)
     with contextlib.suppress(ImportError):

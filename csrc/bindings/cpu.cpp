@@ -2,6 +2,7 @@
 #include "bindings/calibration.hpp"
 #include "bindings/counts.hpp"
 #include "bindings/crf.hpp"
+#include "bindings/decoding.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
@@ -299,6 +300,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("out"));
     bind_distances(m);
     bind_calibration(m);
+    bind_decoding(m);
     bind_objects(m);
     bind_panoptic(m);
     bind_counts(m);

@@ -136,6 +136,30 @@ py::array count_contacts(const py::array &offsets, const py::array &column, cons
     return out;
 }
 
+py::array count_shared_pixels(const py::array &region, const py::array &other,
+                              const py::array &offsets, const py::array &column,
+                              const py::array &top, const py::array &bottom,
+                              const py::array &other_offsets, const py::array &other_column,
+                              const py::array &other_top, const py::array &other_bottom) {
+    const RegionRuns regions = region_runs(offsets, column, top, bottom);
+    const RegionRuns others = region_runs(other_offsets, other_column, other_top, other_bottom);
+    RegionPairs job;
+    job.count = static_cast<std::int64_t>(region.size());
+    require(region.size() == other.size(), "other");
+    job.region = checked_pointer<std::int64_t>(region, job.count);
+    job.other = checked_pointer<std::int64_t>(other, job.count);
+    for (std::int64_t i = 0; i < job.count; ++i) {
+        require(job.region[i] >= 0 && job.region[i] < regions.regions, "region");
+        require(job.other[i] >= 0 && job.other[i] < others.regions, "other");
+    }
+    py::array out = new_array<std::int64_t>(job.count);
+    auto *pixels = reinterpret_cast<std::int64_t *>(address(out, true));
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_count_shared_pixels(job, regions, others, cancelled, pixels);
+    });
+    return out;
+}
+
 py::tuple complement_runs(const py::array &offsets, const py::array &column, const py::array &top,
                           const py::array &bottom, const py::array &box) {
     const RegionRuns job = region_runs(offsets, column, top, bottom);
@@ -195,6 +219,9 @@ void bind_objects(py::module_ &m) {
           arg("bottom"), arg("width"), arg("connectivity"));
     m.def("count_contacts", &count_contacts, arg("offsets"), arg("column"), arg("top"),
           arg("bottom"));
+    m.def("count_shared_pixels", &count_shared_pixels, arg("region"), arg("other"), arg("offsets"),
+          arg("column"), arg("top"), arg("bottom"), arg("other_offsets"), arg("other_column"),
+          arg("other_top"), arg("other_bottom"));
     m.def("complement_runs", &complement_runs, arg("offsets"), arg("column"), arg("top"),
           arg("bottom"), arg("box"));
     m.def("trace_rings", &trace_rings, arg("columns"), arg("height"), arg("column"), arg("top"),

@@ -40,7 +40,7 @@ function(segpost_simd_sources target)
             SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
         # GCC 12 sees uninitialized variables in its own AVX-512 header.
         target_compile_options(${target}_${level} PRIVATE
-            -O3 -Wno-psabi -Wno-uninitialized -Wno-maybe-uninitialized ${segpost_${level}_flags})
+            -O3 -Wno-psabi -Wno-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> ${segpost_${level}_flags})
         target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${level}>)
         string(APPEND declarations "namespace ${level} { extern const KernelTable table; }\n")
         string(APPEND levels

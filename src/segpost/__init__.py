@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         confusion_matrix,
         label_counts,
     )
+    from segpost.metrics.mask_ap import MaskAP, MaskAPScores
     from segpost.metrics.panoptic import PanopticQuality, PanopticScores
     from segpost.metrics.surface_distance import SurfaceDistance
     from segpost.objects.api import regions
@@ -88,6 +89,8 @@ __all__ = [
     "InputWarning",
     "InstanceIoU",
     "Letterbox",
+    "MaskAP",
+    "MaskAPScores",
     "Merger",
     "Palette",
     "PanopticQuality",
@@ -158,6 +161,8 @@ _MODULE_OF = {
     "InputWarning": "_core.errors",
     "InstanceIoU": "metrics",
     "Letterbox": "spatial.letterbox",
+    "MaskAP": "metrics.mask_ap",
+    "MaskAPScores": "metrics.mask_ap",
     "Merger": "spatial.merger",
     "Palette": "color.palette",
     "PanopticQuality": "metrics.panoptic",

@@ -127,6 +127,36 @@ def confusion_logits(
 def calibration_logits(
     logits: Logits, axes: Axes, target: Array, ignored: Array, sums: CalibrationSums
 ) -> LogitErrors: ...
+def count_levels(
+    logits: Logits,
+    axes: Axes,
+    blocks: Array,
+    first: Array,
+    shift: int,
+    counts: Array,
+    sums: Array,
+    mass: Array,
+) -> LogitErrors: ...
+def settle_labels(
+    logits: Logits,
+    axes: Axes,
+    blocks: Array,
+    lower: Array,
+    upper: Array,
+    counts: Array,
+    sums: Array,
+    labels: Array,
+) -> None: ...
+def resolve_labels(
+    logits: Logits,
+    axes: Axes,
+    blocks: Array,
+    lower: Array,
+    candidates: Array,
+    gains: Array,
+    is_iou: bool,
+    labels: Array,
+) -> None: ...
 def boundary_bands(
     labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array
 ) -> None: ...
@@ -173,6 +203,18 @@ def label_components(
     offsets: Array, column: Array, top: Array, bottom: Array, width: int, connectivity: int
 ) -> Array: ...
 def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> Array: ...
+def count_shared_pixels(
+    region: Array,
+    other: Array,
+    offsets: Array,
+    column: Array,
+    top: Array,
+    bottom: Array,
+    other_offsets: Array,
+    other_column: Array,
+    other_top: Array,
+    other_bottom: Array,
+) -> Array: ...
 def complement_runs(
     offsets: Array, column: Array, top: Array, bottom: Array, box: Array
 ) -> tuple[Array, Array, Array, Array]: ...

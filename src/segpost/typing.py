@@ -11,6 +11,7 @@ from segpost.color.datasets import PaletteName
 from segpost.crf.settings import Method, Quality, Unary
 from segpost.crf.terms import Normalization, PresetName
 from segpost.evaluation.options import MapTo
+from segpost.evaluation.panoptic import PanopticForm
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
 from segpost.labels.masks import MaskEncoding
@@ -24,6 +25,7 @@ from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
 from segpost.metrics.weights import WeightMethod
+from segpost.pipeline.decoding import Decoding
 from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode, ProbabilitiesDtype
 from segpost.pipeline.queries.rules import QueryDialect, QueryTask
 from segpost.pipeline.results import Want
@@ -47,6 +49,7 @@ __all__ = [
     "ConfidenceMode",
     "ConventionName",
     "Corner",
+    "Decoding",
     "DialectName",
     "DistanceDialectName",
     "Duplicates",
@@ -68,6 +71,7 @@ __all__ = [
     "OutputKind",
     "PaletteName",
     "PanopticDialect",
+    "PanopticForm",
     "PlotKind",
     "Precision",
     "PredictedOnly",

@@ -81,7 +81,9 @@ def test_page(data: Path) -> None:
     for title in ("image", "target", "main", "branch"):
         assert f">{title}</figcaption>" in page
     assert page.count('class="interval"') == 9
-    assert page.count('aria-sort="none"><button type="button">') == 10
+    deltas = page[: page.index("<h2>Images")]
+    assert deltas.count('aria-sort="none"><button type="button">') == 10
+    assert ">Compare main and branch</button>" in page
     assert not re.search(r"(src|href|srcset)=.(http|/)", page)
     assert str(data) not in page
 

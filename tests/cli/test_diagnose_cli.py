@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import segpost
 from segpost.cli import main
+from segpost.render.findings import format_html
 
 VOC = segpost.Palette.named("voc")
 
@@ -77,9 +78,13 @@ def test_findings_are_1_and_those_of_the_api(
     assert json.loads((folder / "found.json").read_text()) == json.loads(found.to_json())
     assert (folder / "found.md").read_text() == found.to_markdown()
     page = (folder / "found.html").read_text()
-    assert found.to_html() in page
+    assert all(format_html(finding) in page for finding in found.findings)
+    assert f'<p class="soft">{found.summary()}</p>' in page
+    assert all(f"</svg>{name}</li>" in page for name in (*range(21), "where they differ"))
+    assert ">Compare target and prediction</button>" in page
     assert page.count("<img src=\"data:image/png;base64,") == 3  # fmt: skip
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     assert found.codes == ("shifted",)
 
 

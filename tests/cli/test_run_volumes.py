@@ -127,7 +127,7 @@ def test_the_overlay(cases: Path, capsys: pytest.CaptureFixture[str], kind: str)
     if kind == "html":
         text = path.read_text()
         assert "<h1>case_0001</h1>" in text
-        assert "</span>liver " in text
+        assert "</svg>liver <span" in text
 
 
 @pytest.mark.filterwarnings("default::segpost.InputWarning")

@@ -345,5 +345,6 @@ def test_the_page_of_a_diagnosis_names_no_folder(folder: Path, tmp_path: Path) -
     command: list[Any] = ["diagnose", "--logits", tmp_path / "logits.npy", "--report", "page.html"]
     assert main(list(map(str, command))) == 0
     page = Path("page.html").read_text()
-    assert "logits: logits.npy" in page
+    assert "<dt>logits</dt><dd>logits.npy: " in page
+    assert "segpost diagnose --logits logits.npy --report page.html" in page
     assert str(tmp_path) not in page

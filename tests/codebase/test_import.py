@@ -60,11 +60,11 @@ def test_import_loads_no_module_of_a_subject() -> None:
 @pytest.mark.parametrize(
     ("names", "unused", "most", "most_others"),
     [
-        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 47, 12),
+        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 48, 12),
         (
             "colorize, overlay",
             ("labels", "spatial", "crf", "metrics", "pipeline", "render"),
-            44,
+            45,
             12,
         ),
         ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 101, 15),

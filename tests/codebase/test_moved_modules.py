@@ -74,6 +74,8 @@ NEWER = {  # than 0.1
     "calibration",
     "evaluation",
     "incompleteerror",
+    "maskap",
+    "maskapscores",
     "panopticquality",
     "panopticscores",
     "region",

@@ -30,7 +30,7 @@ from segpost.metrics.dialects import DIALECTS
 from segpost.metrics.distance_dialects import DISTANCE_DIALECTS
 from segpost.pipeline.options import PostprocessSettings
 from segpost.pipeline.saving import FORMATS
-from segpost.render.findings import RANK_COLORS
+from segpost.render.findings import RANKS
 from segpost.runtimes.table import ALIASES, TABLE
 from segpost.spatial.merger import FLIPPED_AXES
 from segpost.spatial.network_input import InputSettings
@@ -84,6 +84,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "ConventionName": segpost.Convention.named,
     "Corner": lambda word: segpost.regions(MAP).draw(IMAGE, legend=word),
     "Duplicates": lambda word: segpost.ConfusionMatrix(3, duplicates=word),
+    "Decoding": lambda word: segpost.postprocess(LOGITS, decode=word),
     "DistanceDialectName": lambda word: segpost.SurfaceDistance(2, dialect=word),
     "Flip": lambda word: merge(flip=word),
     "Grid": lambda word: segpost.argmax(LOGITS, grid=word),
@@ -119,7 +120,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "WeightDialect": lambda word: segpost.gaussian_weights((3, 3), dialect=word),
     "WeightMethod": lambda word: segpost.class_weights([1], method=word),
 }
-WITHOUT_CALL = {"BackendName", "DialectName", "PlotKind", "Verdict"}  # slow, of another library
+# Slow, of another library, or of files.
+WITHOUT_CALL = {"BackendName", "DialectName", "PanopticForm", "PlotKind", "Verdict"}
 
 
 def test_every_literal_is_tried() -> None:
@@ -148,7 +150,7 @@ def test_members_are_the_keys_of_tables() -> None:
         "Flip": FLIPPED_AXES,
         "PaletteName": {*list_palettes(), *aliases},
         "PresetName": PRESETS,
-        "Rank": RANK_COLORS,
+        "Rank": RANKS,
         "Verdict": VERDICTS,
         "Want": FORMATS,
     }

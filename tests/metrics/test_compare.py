@@ -17,7 +17,7 @@ import pytest
 import segpost
 from segpost import ConfusionMatrix, RunComparison
 from segpost.metrics.image_sums import MEANS
-from segpost.metrics.resampling import draw_repeats, draw_swaps
+from segpost.metrics.resampling import PART_IMAGES, sum_drawn, sum_exchanged
 
 NAMES = ["road", "car", "sky", "train"]
 
@@ -68,8 +68,8 @@ def test_scores_of_drawn_data_sets_are_those_of_their_counts(policy: dict[str, A
     """Sums over images give what counting the drawn images again gives."""
     cm = counted(0.5, images=6)
     columns = cm.compute(**policy).images.columns()
-    (repeats,) = draw_repeats(6, 5, seed=1)
-    found = columns.scores(repeats @ columns.values)
+    repeats = sum_drawn(np.eye(6), 5, seed=1)
+    found = columns.scores(sum_drawn(columns.values, 5, seed=1))
     for row, times in zip(found, repeats, strict=True):
         expected = scores_with_repeats(cm, times.astype(int).tolist(), **policy)
         np.testing.assert_allclose(row[:-1], expected[:-1], rtol=1e-12)
@@ -78,7 +78,7 @@ def test_scores_of_drawn_data_sets_are_those_of_their_counts(policy: dict[str, A
 @pytest.mark.parametrize(("images", "samples"), [(1, 20), (2, 500), (30, 3000), (1000, 60)])
 def test_repeats_are_multinomial(images: int, samples: int) -> None:
     """Rows sum to the images; mean 1, variance 1 - 1/N, covariance -1/N; all images alike."""
-    drawn = np.concatenate([block.copy() for block in draw_repeats(images, samples, seed=3)])
+    drawn = sum_drawn(np.eye(images), samples, seed=3)
     assert drawn.shape == (samples, images)
     assert (drawn.sum(axis=1) == images).all()
     assert (drawn >= 0).all()
@@ -94,15 +94,32 @@ def test_repeats_are_multinomial(images: int, samples: int) -> None:
         shares = np.bincount(drawn.astype(int).ravel(), minlength=5)[:5] / drawn.size
         binomial = [math.comb(30, k) * 29 ** (30 - k) / 30**30 for k in range(5)]
         np.testing.assert_allclose(shares, binomial, atol=0.01)
-    again = np.concatenate([block.copy() for block in draw_repeats(images, samples, seed=3)])
+    again = sum_drawn(np.eye(images), samples, seed=3)
     np.testing.assert_array_equal(drawn, again)
-    other = np.concatenate([block.copy() for block in draw_repeats(images, samples, seed=4)])
+    other = sum_drawn(np.eye(images), samples, seed=4)
     assert images == 1 or (drawn != other).any()
+
+
+def test_images_of_all_parts_are_drawn_alike() -> None:
+    """Rows sum to the images; images of any two parts have the covariance of a multinomial."""
+    images, samples = 2 * PART_IMAGES + 100, 400
+    place = np.arange(images)
+    groups = np.stack([place < PART_IMAGES, place >= 2 * PART_IMAGES, place % 2 == 0], axis=1)
+    drawn = sum_drawn(np.concatenate([np.ones((images, 1)), groups], axis=1), samples, seed=5)
+    assert (drawn[:, 0] == images).all()
+    shares = groups.mean(axis=0)
+    error = np.sqrt(images * shares * (1 - shares) / samples)
+    assert (np.abs(drawn[:, 1:].mean(axis=0) - images * shares) < 5 * error).all()
+    expected = images * (groups.T @ groups.astype(float) / images - np.outer(shares, shares))
+    scale = np.sqrt(np.outer(expected.diagonal(), expected.diagonal()))
+    assert (np.abs(np.cov(drawn[:, 1:].T) - expected) < 0.3 * scale).all()
+    exchanged = sum_exchanged(groups.astype(float), samples, seed=5)
+    assert (np.abs(exchanged.mean(axis=0) / groups.sum(axis=0) - 0.5) < 0.03).all()
 
 
 def test_swaps_are_fair_coins() -> None:
     """0 and 1, each half of the time, for each image and independent of its neighbor."""
-    drawn = np.concatenate([block.copy() for block in draw_swaps(13, 4000, seed=0)])
+    drawn = sum_exchanged(np.eye(13), 4000, seed=0)
     assert set(np.unique(drawn)) == {0.0, 1.0}
     assert (np.abs(drawn.mean(axis=0) - 0.5) < 0.04).all()
     assert abs((drawn[:, 1:] * drawn[:, :-1]).mean() - 0.25) < 0.01
@@ -277,6 +294,7 @@ def test_mistakes() -> None:
     for name, value, message in (
         ("samples", 0, "samples must be at least 1"),
         ("samples", 1.5, "samples must be an integer"),
+        ("samples", 10**9, "samples must be at most 1,000,000"),
         ("level", 1.0, "level must be between 0 and 1"),
         ("level", math.nan, "level must be finite"),
         ("level", "0.9", "level must be a number"),

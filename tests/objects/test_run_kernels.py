@@ -84,6 +84,22 @@ def test_contacts_and_runs_between(backend: str, volume: Array) -> None:
 
 
 @for_every_backend
+@given(volumes, volumes)
+def test_shared_pixels(backend: str, volume: Array, other: Array) -> None:
+    """Those of all pairs of labels of two maps, some of them of two sizes, and of empty regions."""
+    sides = [runs_of_labels(one[:1])[1] for one in (volume, other)]
+    for runs in sides:
+        runs[0] = np.append(runs[0], runs[0][-1])  # a region without runs
+    pairs = np.indices([len(runs[0]) - 1 for runs in sides]).reshape(2, -1)
+    arguments = (*map(np.ascontiguousarray, pairs), *sides[0], *sides[1])
+    operations: Any = registry.backend()
+    found = operations.count_shared_pixels(*arguments)
+    assert_same([found], [definition.count_shared_pixels(*arguments)])
+    if volume.shape[1:] == other.shape[1:]:
+        assert found.sum() == volume[0].size
+
+
+@for_every_backend
 @given(volumes, st.booleans(), st.booleans(), st.sampled_from([0.0, 0.5, 1.0, 2.5, 100.0]))
 def test_rings(
     backend: str, volume: Array, keeps_corners: bool, is_whole: bool, tolerance: float

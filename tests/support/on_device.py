@@ -41,6 +41,7 @@ OF_RUNS = (
     "compress_counts",
     "label_components",
     "count_contacts",
+    "count_shared_pixels",
     "complement_runs",
     "trace_rings",
 )

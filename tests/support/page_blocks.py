@@ -47,6 +47,7 @@ INSTALLERS = (
     "python -m benches.evaluation.reliability",
     "python -m benches.evaluation.simulation",
     "python -m benches.evaluation.scale",
+    "python -m benches.labels.decoding",
     "python -m benches.metrics.distances",
     "python -m benches.metrics.panoptic",
     "python -m benches.metrics.runs",

@@ -20,7 +20,8 @@ In the folder: ``image.png``, ``photo.jpg``, ``labels.png``, ``target.png``, ``l
 ``x.npy``, ``volume.npy`` ((4, 6, 10, 12) logits), ``case_0000.nii.gz`` (a scan of 24 x 40 x 48
 voxels), the folders ``predictedTs/`` and ``labelsTs/`` with NIfTI labels of two cases, their
 ``dataset.json``, and the folders ``logits/``, ``images/``,
-``predictions/``, ``targets/`` with two files of the same stem each.
+``predictions/``, ``targets/`` with two files of the same stem each; ``preds_panoptic.json`` and
+``targets_panoptic.json`` with the folders of their PNG files, and ``preds_ids/``, ``targets_ids/``.
 """
 
 from __future__ import annotations
@@ -131,8 +132,27 @@ def write_cases(folder: Path, nibabel: Any) -> None:
             nibabel.save(image, folder / name / f"case_{case}.nii.gz")
 
 
+def write_panoptic(folder: Path) -> None:
+    """Panoptic maps of one image: JSON and PNG of COCO, and ids of class * 1000 + instance."""
+    target = np.zeros((8, 12), np.uint16)  # stuff: class 0
+    target[2:6, 1:4], target[2:6, 6:10] = 1001, 1002
+    for name, ids in (("preds", np.roll(target, 1, axis=0)), ("targets", target)):
+        (folder / f"{name}_ids").mkdir()
+        Image.fromarray(ids).save(folder / f"{name}_ids" / "a.png")
+        (folder / f"{name}_panoptic").mkdir()
+        numbers = ids.astype(np.int32) + 1
+        colors = np.stack([numbers >> 8 * k & 255 for k in range(3)], axis=-1).astype(np.uint8)
+        Image.fromarray(colors).save(folder / f"{name}_panoptic" / "a.png")
+        infos = [{"id": n, "category_id": n // 1000} for n in np.unique(numbers).tolist()]
+        row = {"image_id": 1, "file_name": "a.png", "segments_info": infos}
+        categories = [{"id": c, "name": ["road", "car"][c], "isthing": c} for c in range(2)]
+        content = {"annotations": [row], "categories": categories}
+        (folder / f"{name}_panoptic.json").write_text(json.dumps(content))
+
+
 def write_files(folder: Path) -> None:
     """The files of the table above."""
+    write_panoptic(folder)
     names = shared_names()
     labels = segpost.argmax(names["logits"].numpy()[0], size=(SIZE, SIZE))
     Image.fromarray(names["image"]).save(folder / "image.png")

@@ -154,7 +154,8 @@ template <class T, class L> void fill_cells(const Work<T, L> &work) {
     for (std::int64_t x = 0; x < work.cells; x += lanes) {
         const I a = load<I>(work.upper.label + x), b = load<I>(work.upper.label + x + 1);
         const I d = load<I>(work.lower.label + x), e = load<I>(work.lower.label + x + 1);
-        store(work.uniform + x, (a == b) & (a == d) & (a == e) ? a : broadcast<I>(undecided));
+        const I is_uniform = (a == b) & (a == d) & (a == e);
+        store(work.uniform + x, is_uniform ? a : broadcast<I>(undecided));
     }
     each_run(work, [&](std::int32_t label, std::int64_t from, std::int64_t to) {
         if constexpr (sizeof(L) == 1)

@@ -25,7 +25,7 @@ template <class T, class Side> struct GridRow {
         for (std::int64_t i = 0; i < count; ++i) {
             const T value = from[i], size = value < 0 ? -value : value;
             const Side one = value > upper ? side_set : (value <= lower ? side_clear : side_mixed);
-            to[i] = (size < limit) | infinite ? one : static_cast<Side>(side_mixed);
+            to[i] = ((size < limit) | infinite) ? one : static_cast<Side>(side_mixed);
         }
     }
 };

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace segpost SEGPOST_EXPORT {
+namespace segpost {
 
 // The fields of distance_contract.SurfaceDistances.
 struct SurfaceDistances {
@@ -16,6 +16,7 @@ struct SurfaceDistances {
 };
 
 // out: of the predictions, of the target. False: the call was cancelled.
-bool launch_surface_distances(const SurfaceJob &, const CancelToken &, SurfaceDistances (&out)[2]);
+SEGPOST_EXPORT bool launch_surface_distances(const SurfaceJob &, const CancelToken &,
+                                             SurfaceDistances (&out)[2]);
 
-} // namespace segpost SEGPOST_EXPORT
+} // namespace segpost

@@ -7,11 +7,13 @@
 namespace segpost {
 namespace {
 
+constexpr std::size_t first_slots = 4096; // of a table
+
 // Numbers of pixels by the values of a pair: an open-addressing hash, small enough to stay in the
 // caches beside the rows of the maps.
 template <std::size_t width> class PairTable {
   public:
-    PairTable() : slots_(first_slots, -1) {}
+    explicit PairTable(std::size_t slots = first_slots) : slots_(slots, -1) {}
 
     void add(const std::int64_t *pair, std::int64_t pixels) {
         std::size_t slot = home(pair);
@@ -72,7 +74,7 @@ template <std::size_t width> class PairTable {
         }
     }
 
-    static constexpr std::size_t first_slots = 4096, slots_of_row = 3; // most are found at once
+    static constexpr std::size_t slots_of_row = 3; // most are found at once
     static constexpr std::size_t most_rows = std::size_t{1} << 31;
 
     std::vector<std::int32_t> slots_; // the index of a row, or -1
@@ -88,15 +90,19 @@ bool count_pairs(const OverlapJob &job, const CancelToken &cancelled, Overlaps &
     for (std::int64_t y = 0; y < h && w > 0; y += step)
         parts.push_back({0, y, std::min(y + step, h)});
     PairTable<width> total;
+    const bool is_alone = num_threads() == 1; // then tasks add to the total, one after the other
     std::mutex mutex;
     NoErrors no_errors;
     if (!run(
             parts, cancelled, no_errors, [&](const Rows &) { return table.pair_runs_scratch(job); },
             [&](const Rows &part, char *memory, NoErrors &) {
+                std::unique_lock lock(mutex, std::defer_lock);
+                if (is_alone) lock.lock(); // the number of threads may have changed
                 const Memory starts = allocate(4 * w), values = allocate(8 * w * width);
                 const PairRuns runs{reinterpret_cast<std::int32_t *>(starts.get()),
                                     reinterpret_cast<std::int64_t *>(values.get())};
-                PairTable<width> own;
+                PairTable<width> part_table(is_alone ? 0 : first_slots);
+                PairTable<width> &own = is_alone ? total : part_table;
                 for (std::int64_t y = part.y0; y < part.y1; ++y) {
                     const std::int64_t count = table.pair_runs(job, y, memory, runs);
                     for (std::int64_t k = 0; k < count; ++k) {
@@ -104,7 +110,8 @@ bool count_pairs(const OverlapJob &job, const CancelToken &cancelled, Overlaps &
                         own.add(runs.values + k * width, end - runs.starts[k]);
                     }
                 }
-                std::lock_guard lock(mutex);
+                if (is_alone) return;
+                lock.lock();
                 total.add(own);
             }))
         return false;

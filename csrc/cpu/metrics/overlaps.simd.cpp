@@ -39,13 +39,25 @@ inline std::uint64_t differing_pixels(const L *here, const L *before, std::int64
     return join_bits(first) | join_bits(second) << (word / 2);
 }
 
+constexpr std::int64_t line = 64;      // bytes
+constexpr std::int64_t rows_ahead = 2; // that are read into the caches meanwhile
+
+// Reads what lies `ahead` bytes behind a word of pixels into the caches.
+template <int values, class L> inline void read_ahead(const L *here, std::int64_t ahead) {
+    const char *from = reinterpret_cast<const char *>(here) + ahead;
+    for (std::int64_t k = 0; k < values * word * static_cast<std::int64_t>(sizeof(L)); k += line)
+        __builtin_prefetch(from + k, 0, 2);
+}
+
 // Sets bit x where pixel x is not like the one before it.
-template <int values, class L>
-inline void mark_changes(const L *row, std::int64_t count, std::uint64_t *changes) {
+template <int values, class L> inline void
+mark_changes(const L *row, std::int64_t count, std::int64_t ahead, std::uint64_t *changes) {
+    if (ahead) read_ahead<values>(row, ahead);
     changes[0] |= differing_pixels<values>(row + values, row, min<std::int64_t>(count, word) - 1)
                   << 1;
     for (std::int64_t x = word; x < count; x += word) {
         const L *here = row + values * x;
+        if (ahead) read_ahead<values>(here, ahead);
         changes[x / word] |= differing_pixels<values>(here, here - values, min(count - x, word));
     }
 }
@@ -53,13 +65,15 @@ inline void mark_changes(const L *row, std::int64_t count, std::uint64_t *change
 template <class L> inline void mark_map_changes(const LabelView &map, std::int64_t y,
                                                 std::int64_t *copy, std::uint64_t *changes) {
     constexpr std::int64_t size = sizeof(L);
+    const std::int64_t ahead = y + rows_ahead < map.h ? rows_ahead * map.stride_h : 0;
     if (map.n == 2 && map.stride_n == size && map.stride_w == 2 * size) { // an array of pairs
-        mark_changes<2>(reinterpret_cast<const L *>(map.row(0, y)), map.w, changes);
+        mark_changes<2>(reinterpret_cast<const L *>(map.row(0, y)), map.w, ahead, changes);
         return;
     }
     for (std::int64_t k = 0; k < map.n; ++k) {
         const L *row = as_row(map.row(k, y), map.stride_w, map.w, reinterpret_cast<L *>(copy));
-        mark_changes<1>(row, map.w, changes);
+        const bool is_copy = row == reinterpret_cast<L *>(copy);
+        mark_changes<1>(row, map.w, is_copy ? 0 : ahead, changes);
     }
 }
 

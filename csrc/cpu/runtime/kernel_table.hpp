@@ -4,6 +4,7 @@
 
 #include "cpu/crf/plan.hpp"
 #include "ops/color/palette.hpp"
+#include "ops/labels/decoding.hpp"
 #include "ops/labels/labels.hpp"
 #include "ops/labels/majority.hpp"
 #include "ops/labels/masks.hpp"
@@ -31,10 +32,10 @@ struct KernelTable {
 
 } // namespace segpost
 
-namespace segpost SEGPOST_EXPORT {
+namespace segpost {
 
-const KernelTable &kernels();                 // the level in use
-bool use_level(const char *name);             // false: unknown, or this processor cannot run it
-const KernelTable *const *available_levels(); // null-terminated, slowest first
+SEGPOST_EXPORT const KernelTable &kernels();     // the level in use
+SEGPOST_EXPORT bool use_level(const char *name); // false: unknown, or this processor cannot run it
+SEGPOST_EXPORT const KernelTable *const *available_levels(); // null-terminated, slowest first
 
-} // namespace segpost SEGPOST_EXPORT
+} // namespace segpost

@@ -7,83 +7,106 @@
 #include "cpu/runtime/pool.hpp"
 #include "ops/objects/borders.hpp"
 
-namespace segpost SEGPOST_EXPORT {
+namespace segpost {
 
-bool launch_argmax(const ArgmaxJob &, CellRule, const CancelToken &, LogitErrors &);
-bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
-                           const CancelToken &cancelled, LogitErrors &errors); // of the same logits
-bool launch_ranking(const RankingJob &, const CancelToken &, LogitErrors &errors);
-bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
-bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
-bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);
-bool launch_binarize_volume(const BinarizeVolumeJob &, const CancelToken &, LogitErrors &);
+SEGPOST_EXPORT bool launch_argmax(const ArgmaxJob &, CellRule, const CancelToken &, LogitErrors &);
+SEGPOST_EXPORT bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
+                                          const CancelToken &cancelled,
+                                          LogitErrors &errors); // of the same logits
+SEGPOST_EXPORT bool launch_ranking(const RankingJob &, const CancelToken &, LogitErrors &errors);
+SEGPOST_EXPORT bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
+SEGPOST_EXPORT bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+// All tables are of N images, and are added to.
+SEGPOST_EXPORT bool launch_count_levels(const CountLevelsJob &, const CancelToken &,
+                                        const LevelSums &, LogitErrors &);
+SEGPOST_EXPORT bool launch_settle_labels(const SettleLabelsJob &, const CancelToken &,
+                                         const SingleSums &);
+SEGPOST_EXPORT bool launch_resolve_labels(const ResolveLabelsJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);
+SEGPOST_EXPORT bool launch_binarize_volume(const BinarizeVolumeJob &, const CancelToken &,
+                                           LogitErrors &);
 // The counts of N * C masks, in column-major order, one mask after another, and where each ends.
 struct MaskRuns {
     std::vector<std::int64_t> counts, ends;
 };
-bool launch_binarize_runs(const BinarizeJob &, const CancelToken &, MaskRuns &, LogitErrors &);
+SEGPOST_EXPORT bool launch_binarize_runs(const BinarizeJob &, const CancelToken &, MaskRuns &,
+                                         LogitErrors &);
 // Runs of regions, sorted by region, of each by column, then by row.
 struct RegionRuns {
     std::int64_t regions;
     const std::int64_t *offsets; // [regions + 1]
     const std::int32_t *column, *top, *bottom;
 };
-bool launch_count_runs(const RegionRuns &, std::int64_t height, std::int64_t width,
-                       const CancelToken &, MaskRuns &);
+SEGPOST_EXPORT bool launch_count_runs(const RegionRuns &, std::int64_t height, std::int64_t width,
+                                      const CancelToken &, MaskRuns &);
 // The component of every run, numbered in the order of their first runs. Column x of plane z is
 // z * width + x.
-bool launch_label_components(const RegionRuns &, std::int64_t width, Connectivity,
-                             const CancelToken &, std::int32_t *out);
+SEGPOST_EXPORT bool launch_label_components(const RegionRuns &, std::int64_t width, Connectivity,
+                                            const CancelToken &, std::int32_t *out);
 // The pixels of every region whose neighbor in the next column belongs to it.
-bool launch_count_contacts(const RegionRuns &, const CancelToken &, std::int64_t *contacts);
+SEGPOST_EXPORT bool launch_count_contacts(const RegionRuns &, const CancelToken &,
+                                          std::int64_t *contacts);
+// The pixels that pairs of a region and another one share, [pairs].
+struct RegionPairs {
+    std::int64_t count;
+    const std::int64_t *region, *other; // [pairs], their numbers
+};
+SEGPOST_EXPORT bool launch_count_shared_pixels(const RegionPairs &, const RegionRuns &regions,
+                                               const RegionRuns &others, const CancelToken &,
+                                               std::int64_t *pixels);
 struct RunVectors {
     std::vector<std::int64_t> offsets;
     std::vector<std::int32_t> column, top, bottom;
 };
 // The runs between those of every region in its box: x, y, width, height.
-bool launch_complement_runs(const RegionRuns &, const std::int64_t *boxes, const CancelToken &,
-                            RunVectors &);
-bool launch_trace_rings(const RingJob &, const CancelToken &, Rings &);
+SEGPOST_EXPORT bool launch_complement_runs(const RegionRuns &, const std::int64_t *boxes,
+                                           const CancelToken &, RunVectors &);
+SEGPOST_EXPORT bool launch_trace_rings(const RingJob &, const CancelToken &, Rings &);
 // The compressed strings of masks, one after another, and where each ends.
 struct MaskCodes {
     std::vector<std::uint8_t> characters;
     std::vector<std::int64_t> ends;
 };
-bool launch_compress_counts(const std::int64_t *counts, const std::int64_t *ends,
-                            std::int64_t masks, const CancelToken &, MaskCodes &);
-bool launch_bound_masks(const BoundMasksJob &, const CancelToken &, LogitErrors &); // not finite
-bool launch_query_classes(const QueryClassesJob &, const CancelToken &);
-bool launch_assign_queries(const AssignQueriesJob &, const CancelToken &);
-bool launch_measure_masks(const MeasureMasksJob &, const CancelToken &);
-bool launch_paint_masks(const PaintMasksJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_compress_counts(const std::int64_t *counts, const std::int64_t *ends,
+                                           std::int64_t masks, const CancelToken &, MaskCodes &);
+SEGPOST_EXPORT bool launch_bound_masks(const BoundMasksJob &, const CancelToken &,
+                                       LogitErrors &); // not finite
+SEGPOST_EXPORT bool launch_query_classes(const QueryClassesJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_assign_queries(const AssignQueriesJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_measure_masks(const MeasureMasksJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_paint_masks(const PaintMasksJob &, const CancelToken &);
 // out = values[labels], of one map.
-bool launch_replace_labels(const LabelView &labels, const std::int32_t *values,
-                           const LabelView &out, const CancelToken &);
-bool launch_resize_majority(const MajorityJob &, const CancelToken &);
-bool launch_add_resized(const AddResizedJob &, const CancelToken &);
-bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
-bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);
-bool launch_labels_from_colors(const LabelsFromColorsJob &, const CancelToken &, LabelErrors &);
-bool launch_letterbox(const LetterboxJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_replace_labels(const LabelView &labels, const std::int32_t *values,
+                                          const LabelView &out, const CancelToken &);
+SEGPOST_EXPORT bool launch_resize_majority(const MajorityJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_add_resized(const AddResizedJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
+SEGPOST_EXPORT bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);
+SEGPOST_EXPORT bool launch_labels_from_colors(const LabelsFromColorsJob &, const CancelToken &,
+                                              LabelErrors &);
+SEGPOST_EXPORT bool launch_letterbox(const LetterboxJob &, const CancelToken &);
 
 // counts: [classes + 2, classes + 1], added to.
-bool launch_confusion(const ConfusionJob &, const CancelToken &, std::int64_t *counts);
-bool launch_confusion_logits(const ConfusionLogitsJob &, const CancelToken &, std::int64_t *counts,
-                             LogitErrors &);
-bool launch_calibration(const CalibrationJob &, const CancelToken &, const CalibrationTables &,
-                        LogitErrors &); // added to
-bool launch_boundary_bands(const BoundaryBandsJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_confusion(const ConfusionJob &, const CancelToken &,
+                                     std::int64_t *counts);
+SEGPOST_EXPORT bool launch_confusion_logits(const ConfusionLogitsJob &, const CancelToken &,
+                                            std::int64_t *counts, LogitErrors &);
+SEGPOST_EXPORT bool launch_calibration(const CalibrationJob &, const CancelToken &,
+                                       const CalibrationTables &,
+                                       LogitErrors &); // added to
+SEGPOST_EXPORT bool launch_boundary_bands(const BoundaryBandsJob &, const CancelToken &);
 // counts: [classes, 4], added to: predicted boundary pixels, those with a match, the target's,
 // those with a match. offsets: [offset_count, 2].
-bool launch_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets,
-                             std::int64_t offset_count, const CancelToken &, std::int64_t *counts);
-bool launch_instance_counts(const InstanceJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets,
+                                            std::int64_t offset_count, const CancelToken &,
+                                            std::int64_t *counts);
+SEGPOST_EXPORT bool launch_instance_counts(const InstanceJob &, const CancelToken &);
 
 // Pairs of segments in ascending order: their values, one pair after another, and their pixels.
 struct Overlaps {
     std::vector<std::int64_t> values, pixels;
 };
-bool launch_count_overlaps(const OverlapJob &, const CancelToken &, Overlaps &);
+SEGPOST_EXPORT bool launch_count_overlaps(const OverlapJob &, const CancelToken &, Overlaps &);
 
 // The changes of some columns, row by row, and the sums of their last runs.
 struct ChangedColumns {
@@ -98,10 +121,11 @@ struct RunArrays {
     double *sum;
 };
 // There are as many runs as changes.
-bool launch_find_changes(const FindRunsJob &, const CancelToken &, std::vector<ChangedColumns> &);
-bool launch_find_logit_changes(const ArgmaxJob &, const CancelToken &,
-                               std::vector<ChangedColumns> &, LogitErrors &);
-bool launch_write_runs(const FindRunsJob &, const std::vector<ChangedColumns> &,
-                       const CancelToken &, const RunArrays &);
+SEGPOST_EXPORT bool launch_find_changes(const FindRunsJob &, const CancelToken &,
+                                        std::vector<ChangedColumns> &);
+SEGPOST_EXPORT bool launch_find_logit_changes(const ArgmaxJob &, const CancelToken &,
+                                              std::vector<ChangedColumns> &, LogitErrors &);
+SEGPOST_EXPORT bool launch_write_runs(const FindRunsJob &, const std::vector<ChangedColumns> &,
+                                      const CancelToken &, const RunArrays &);
 
-} // namespace segpost SEGPOST_EXPORT
+} // namespace segpost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
-from segpost._backends import features
+from segpost._backends import decoding, features
 from segpost._backends.operations import collect_operations
 from segpost._backends.volumes import sum_volumes
 from segpost._core import contract
@@ -120,6 +120,11 @@ def calibration_logits(
     """Add what every pixel with a target says of the probabilities, from cells of the grid."""
     axes = axes or same_size_axes(logits.values.shape[2:])
     return _cpu.calibration_logits(logits, axes, target, ignored, sums)
+
+
+def decode_labels(logits: Logits, axes: Axes | None, score: str, labels: Array) -> LogitErrors:
+    """Write the labels that maximise the expected score of every image."""
+    return decoding.decode_labels(_cpu, logits, axes, score, labels)
 
 
 def dense_crf(

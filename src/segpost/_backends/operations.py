@@ -9,6 +9,7 @@ from typing import Any
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.contract import Backend
+from segpost._core.decoding_contract import DecodingOperations
 from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
@@ -21,6 +22,7 @@ OPERATIONS = tuple(
         BoundaryOperations,
         DistanceOperations,
         CalibrationOperations,
+        DecodingOperations,
         ObjectOperations,
         PanopticOperations,
         QueryOperations,

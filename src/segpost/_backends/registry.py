@@ -35,6 +35,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "calibration_logits": "calibration",
     "count_overlaps": "panoptic maps",
     "confusion_strata": "strata",
+    "decode_labels": "decoding for Dice or IoU",
     "binarize": "masks",
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.calibration_contract import CalibrationSums as CalibrationSums
+from segpost._core.decoding_contract import DecodingOperations
 from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import LogitErrors as LogitErrors
 from segpost._core.logit_contract import Logits as Logits
@@ -141,6 +142,7 @@ class Backend(
     BoundaryOperations,
     DistanceOperations,
     CalibrationOperations,
+    DecodingOperations,
     ObjectOperations,
     PanopticOperations,
     QueryOperations,

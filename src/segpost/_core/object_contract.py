@@ -86,6 +86,22 @@ class ObjectOperations(Protocol):
     # The pixels of every region whose neighbor in the next column belongs to it, [K] int64.
     def count_contacts(self, offsets: Array, column: Array, top: Array, bottom: Array) -> Array: ...
 
+    # The pixels that pairs of a region and another one share, [P] int64. A pair is their numbers in
+    # two tables of runs, [P] int64 each. The runs of a region do not overlap.
+    def count_shared_pixels(
+        self,
+        region: Array,
+        other: Array,
+        offsets: Array,
+        column: Array,
+        top: Array,
+        bottom: Array,
+        other_offsets: Array,
+        other_column: Array,
+        other_top: Array,
+        other_bottom: Array,
+    ) -> Array: ...
+
     # Offsets, columns, tops and bottoms of the runs between those of every region in its box.
     def complement_runs(
         self,

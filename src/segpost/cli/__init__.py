@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = _build_parser().parse_args(argv)
+        arguments.words = list(sys.argv[1:] if argv is None else argv)
     except SystemExit as stop:  # argparse has printed an error or its help
         return int(stop.code or 0)
     with warnings.catch_warnings(), _raise_on_signals(), _open_stdout():

@@ -13,11 +13,14 @@ from segpost import ConfusionMatrix
 from segpost._core.text import display_path
 from segpost.cli.options import file_path
 from segpost.cli.progress import print_error
-from segpost.cli.states import read_state
+from segpost.cli.states import read_measures, read_state
+from segpost.metrics.base import Accumulator
 from segpost.metrics.comparability import check_comparable
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.gates import Gate, GateKind, GateResult
+from segpost.metrics.measure import Measure
 from segpost.metrics.policy import AveragingPolicy
+from segpost.metrics.report.measures import measured_scores
 from segpost.metrics.score_names import score_named
 from segpost.metrics.values import ScoreValues
 from segpost.render.text import as_printable
@@ -32,12 +35,22 @@ class Gates(NamedTuple):
 
     gates: tuple[Gate, ...] = ()
     baseline: ConfusionMatrix | None = None
+    measures: tuple[Measure, ...] = ()  # of the baseline
 
-    def results(self, scores: ScoreValues | None, baseline: ScoreValues | None) -> list[GateResult]:
-        """Return what scores say of each gate; without scores all are missed."""
+    def results(
+        self,
+        scores: ScoreValues | None,
+        baseline: ScoreValues | None,
+        measures: Sequence[Accumulator] = (),
+    ) -> list[GateResult]:
+        """Return what scores, and measures beside them, say of each gate; all miss without them."""
         if scores is None:
             return [GateResult(gate, math.nan, math.nan) for gate in self.gates]
-        return [gate.check(scores, baseline) for gate in self.gates]
+        measured, before = (
+            measured_scores(some, scores.class_names) for some in (measures, self.measures)
+        )
+        before = {**dict.fromkeys(measured, math.nan), **before}
+        return [gate.check(scores, baseline, measured, before) for gate in self.gates]
 
 
 def add_gates(parser: argparse.ArgumentParser, *, has_baseline: bool) -> None:
@@ -74,7 +87,9 @@ def add_gates(parser: argparse.ArgumentParser, *, has_baseline: bool) -> None:
     )
 
 
-def gates_from(arguments: argparse.Namespace, cm: ConfusionMatrix) -> Gates:
+def gates_from(
+    arguments: argparse.Namespace, cm: ConfusionMatrix, measures: Sequence[Accumulator] = ()
+) -> Gates:
     """Return the gates of arguments, and read the baseline.
 
     Parameters
@@ -83,6 +98,8 @@ def gates_from(arguments: argparse.Namespace, cm: ConfusionMatrix) -> Gates:
         Of `add_gates`.
     cm : ConfusionMatrix
         A matrix with the settings of the run, which may be empty.
+    measures : sequence of Accumulator
+        The measures beside it.
 
     Raises
     ------
@@ -95,17 +112,19 @@ def gates_from(arguments: argparse.Namespace, cm: ConfusionMatrix) -> Gates:
         if path is not None:
             known, missing = missing, known
         raise ValueError(f"{known} needs {missing}")
-    gates = named_gates(arguments, cm)
+    gates = named_gates(arguments, cm, measures)
     if path is None:
         return Gates(gates)
     baseline = read_state(path)
     check_comparable(baseline, cm, (display_path(path), "this run"))
     if not baseline.is_complete:
         print_error(f"warning: the baseline {display_path(path)} is incomplete")
-    return Gates(gates, baseline)
+    return Gates(gates, baseline, read_measures(path, measures))
 
 
-def named_gates(arguments: argparse.Namespace, cm: ConfusionMatrix) -> tuple[Gate, ...]:
+def named_gates(
+    arguments: argparse.Namespace, cm: ConfusionMatrix, measures: Sequence[Accumulator] = ()
+) -> tuple[Gate, ...]:
     """Return the gates of arguments, whose scores exist.
 
     Raises
@@ -113,8 +132,8 @@ def named_gates(arguments: argparse.Namespace, cm: ConfusionMatrix) -> tuple[Gat
     ValueError
         If there is no such score, or no gate for an output.
     """
-    gates = _named_gates("fail_under", arguments.fail_under, cm)
-    gates += _named_gates("max_drop", arguments.max_drop, cm)
+    gates = _named_gates("fail_under", arguments.fail_under, cm, measures)
+    gates += _named_gates("max_drop", arguments.max_drop, cm, measures)
     if arguments.junit is not None and not gates:
         raise ValueError("--junit FILE needs a gate: --fail-under or --max-drop")
     return tuple(gates)
@@ -144,15 +163,19 @@ def print_missed(results: Iterable[GateResult], annotate: str | None) -> bool:
 
 
 def _named_gates(
-    kind: GateKind, limits: Sequence[tuple[str, float]], cm: ConfusionMatrix
+    kind: GateKind,
+    limits: Sequence[tuple[str, float]],
+    cm: ConfusionMatrix,
+    measures: Sequence[Accumulator],
 ) -> list[Gate]:
     """Return gates whose scores exist."""
     policy = AveragingPolicy(invalid_preds=cm.invalid_preds)
     scores = ScoreValues(cm.sums().snapshot(), MetricConvention.own(policy))
+    measured = measured_scores(measures, scores.class_names)
     gates = []
     for name, limit in limits:
         try:
-            score_named(scores, name)
+            score_named(scores, name, measured)
         except ValueError as error:
             raise ValueError(f"--{kind.replace('_', '-')}: {error}") from None
         gates.append(Gate(kind, name, limit))

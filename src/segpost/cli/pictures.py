@@ -11,16 +11,10 @@ from segpost._core.arrays import Array
 from segpost.evaluation.label_maps import resize_nearest
 from segpost.files.images import read_image
 from segpost.files.nifti import is_nifti, read_nifti
-from segpost.render.html import embed_picture
-from segpost.render.text import escape_html
+from segpost.render.html.pictures import embed_photograph, embed_picture
 
 MAX_SIDE = 960  # pixels of an image in the report
 INVALID_COLORS = ((255, 0, 255), (0, 255, 0), (0, 255, 255), (255, 255, 0), (255, 255, 255))
-
-
-def caption(text: str) -> str:
-    """Return a text in the place of an image."""
-    return f"<figure><figcaption>{escape_html(text)}</figcaption></figure>"
 
 
 def invalid_color(colors: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
@@ -44,11 +38,11 @@ def embed_labels(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | N
         image = Image.fromarray(labels.astype(np.uint8))
         image.putpalette(table.tobytes())
     options = {} if opacity is None else {"transparency": opacity}
-    return embed_picture(image, "png", **options)
+    return embed_picture(image, "png", optimize=True, **options)
 
 
 def embed_image_file(path: Path, z: int | None) -> str:
-    """Return an image file, or a slice of a volume, as the URL of a JPEG of at most `MAX_SIDE`."""
+    """Return an image file, or a slice of a volume, as the URL of a photograph."""
     from PIL import Image
 
     if is_nifti(path):
@@ -62,4 +56,4 @@ def embed_image_file(path: Path, z: int | None) -> str:
     else:
         image = Image.fromarray(read_image(path))
     image.thumbnail((MAX_SIDE, MAX_SIDE))
-    return embed_picture(image, "jpeg", quality=85)
+    return embed_photograph(image)

@@ -11,7 +11,7 @@ from segpost._core.unknown_names import explain_arguments
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.inputs import as_diagnostic_inputs, describe_arrays, without_empty_arrays
 from segpost.diagnosis.open_questions import iter_open_questions
-from segpost.diagnosis.pictures import iter_pictures
+from segpost.diagnosis.pictures import iter_legend, iter_pictures
 from segpost.diagnosis.registry import examine
 from segpost.diagnosis.result import Diagnosis
 from segpost.spatial.letterbox import Letterbox
@@ -149,4 +149,5 @@ def diagnose(
         tuple(iter_open_questions(context, findings)),
         describe_arrays(inputs),
         tuple(iter_pictures(context)),
+        tuple(iter_legend(context)),
     )

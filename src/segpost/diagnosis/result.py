@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,11 +20,11 @@ from segpost.render.findings import (
     format_section,
     format_text,
 )
-from segpost.render.html import embed_array, format_figure
+from segpost.render.html.figures import Color, Entry, Picture, format_figure, format_legend
+from segpost.render.html.pictures import embed_array
 from segpost.render.text import as_printable, escape_html
 
 VERSION = 1
-Picture = npt.NDArray[np.uint8]
 
 
 class OpenQuestion(NamedTuple):
@@ -51,6 +51,8 @@ class Diagnosis:
         Shape and dtype of each array by the name of its argument.
     pictures : tuple of (title, (H, W, 3) uint8)
         For `to_html`: image, target, prediction, and where they differ.
+    legend : tuple of (name, (red, green, blue))
+        What the colors of the pictures mean: every class, and values that are none.
 
     Examples
     --------
@@ -63,7 +65,10 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     cannot_tell: tuple[OpenQuestion, ...] = ()
     looked_at: dict[str, str] = field(default_factory=dict)
-    pictures: tuple[tuple[str, Picture], ...] = field(default=(), repr=False, compare=False)
+    pictures: tuple[tuple[str, npt.NDArray[np.uint8]], ...] = field(
+        default=(), repr=False, compare=False
+    )
+    legend: tuple[tuple[str, Color], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -138,14 +143,20 @@ class Diagnosis:
 
     def _iter_html(self) -> Iterator[str]:
         """Yield the open questions and the pictures."""
-        if self.cannot_tell:
-            items = "".join(
-                f"<li>{escape_html(question)}; what would tell: {escape_html(needed)}</li>"
-                for question, needed in self.cannot_tell
-            )
-            yield f"<p>Cannot tell from this:</p><ul>{items}</ul>"
+        yield format_questions(self.cannot_tell)
         if self.pictures:
             panels = "".join(
-                format_figure(embed_array(picture), title) for title, picture in self.pictures
+                format_figure(Picture(embed_array(picture), title), title, opens=False)
+                for title, picture in self.pictures
             )
             yield f'<div class="panels">{panels}</div>'
+            yield format_legend(Entry(name, color) for name, color in self.legend)
+
+
+def format_questions(questions: Sequence[OpenQuestion]) -> str:
+    """Return open questions as HTML, nothing where there are none."""
+    items = "".join(
+        f"<li>{escape_html(question)}; what would tell: {escape_html(needed)}</li>"
+        for question, needed in questions
+    )
+    return f"<p>Cannot tell from this:</p><ul>{items}</ul>" if items else ""

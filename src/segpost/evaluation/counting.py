@@ -126,6 +126,8 @@ class PairCounter:
                 instances = reader.read_instances(pair, (target.shape[0], target.shape[1]))
                 spacing = read_spacings([pair]).get(pair.id) if arrays.are_volumes else None
                 update_measures(counts.measures, pair.id, labels, target, instances, spacing)
+                if arrays.panoptic_maps is not None and reader.panoptic is not None:
+                    reader.panoptic.update(counts.measures, pair.id, *arrays.panoptic_maps)
         except PairError as error:
             return PairResult(pair, None, error.text)
         except FILE_ERRORS as error:  # messages of the counting start with the argument's name

@@ -19,6 +19,9 @@ from segpost.evaluation.label_maps import read_label_table
 from segpost.evaluation.measures import build_boundary_measures, build_instance_measure
 from segpost.evaluation.options import EvaluationOptions, MapTo
 from segpost.evaluation.pairing import Pair, Pairing, add_instances, pair_files
+from segpost.evaluation.panoptic import PANOPTIC_FORMS, PanopticForm
+from segpost.evaluation.panoptic_classes import build_panoptic
+from segpost.evaluation.panoptic_files import pair_panoptic
 from segpost.evaluation.plan import Plan
 from segpost.evaluation.planning import SHARD_IMAGES, write_plan
 from segpost.evaluation.reading import PairReader
@@ -34,7 +37,15 @@ SETTINGS = {
     "surface-distance": ("surface_tolerance", "tolerance"),
 }
 PATHS = ("preds", "targets", "instances")
-LISTS = ("ignore_index", "measures", "pred_suffixes", "target_suffixes", "instance_suffixes")
+LISTS = (
+    "ignore_index",
+    "measures",
+    "pred_suffixes",
+    "target_suffixes",
+    "instance_suffixes",
+    "thing_classes",
+)
+OF_LABELS = ("label_table", "colors", "resize", "threshold", "key", "instances", "things")
 
 StrPath = str | PathLike[str]
 
@@ -90,6 +101,15 @@ class Evaluation:
         The classes that have instances: "cityscapes", or a .json file of their mean sizes.
     first_instance : int, optional
         The smallest value that is an instance.
+    panoptic : {"coco", "cityscapes", "ids"}, optional
+        The files are panoptic maps, and panoptic quality is counted, too. "coco": `preds` and
+        `targets` are JSON files of segments, beside the folders of their PNG files, or these
+        folders; the categories are those of the targets, and `ignore_index` has categories that
+        are void. "cityscapes": instanceIds. "ids": images of class * `label_divisor` + instance.
+    label_divisor : int, optional
+        Of "ids"; 1000 by default.
+    thing_classes : sequence of int or str
+        Of "ids": the classes whose objects are segments of their own.
     pred_suffixes, target_suffixes, instance_suffixes : sequence of str
         Ends of names that are removed; only files that have one of them count.
     allow_missing : bool
@@ -142,6 +162,9 @@ class Evaluation:
     instances: StrPath | None = None
     things: str | None = None
     first_instance: int | None = None
+    panoptic: PanopticForm | None = None
+    label_divisor: int | None = None
+    thing_classes: Sequence[int | str] = ()
     pred_suffixes: Sequence[str] = ()
     target_suffixes: Sequence[str] = ()
     instance_suffixes: Sequence[str] = ()
@@ -169,12 +192,17 @@ class Evaluation:
         ValueError, OSError
             If files cannot be paired, or some pair with nothing without `allow_missing`.
         """
-        pairing = pair_files(
-            Path(self.preds),
-            Path(self.targets),
-            pred_suffixes=self.pred_suffixes,
-            target_suffixes=self.target_suffixes,
-        )
+        panoptic = self.counter.reader.panoptic
+        if panoptic is not None and panoptic.sources:
+            pairing = pair_panoptic(*panoptic.sides)
+        else:
+            pairing = pair_files(
+                Path(self.preds),
+                Path(self.targets),
+                pred_suffixes=self.pred_suffixes,
+                target_suffixes=self.target_suffixes,
+                instances=self.panoptic == "cityscapes",
+            )
         if self.instances is not None:
             pairing = add_instances(pairing, Path(self.instances), self.instance_suffixes)
         unpaired = pairing.describe_unpaired()
@@ -223,6 +251,8 @@ class Evaluation:
             names += ["label_table", "map_to"]
         if self.instances is not None:
             names += ["instances", "things", "first_instance"]
+        if self.panoptic is not None:
+            names += ["panoptic", "label_divisor"]
         values = {name: getattr(self, name) for name in names}
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -240,6 +270,22 @@ class Evaluation:
             invalid_preds=self.invalid_preds,
             max_pixels=self.max_pixels,
         )
+        if self.panoptic is not None:
+            self._check_panoptic()
+            classes, panoptic = build_panoptic(
+                self.panoptic,
+                (Path(self.preds), Path(self.targets)),
+                {name: getattr(self, name) for name in ("num_classes", "palette", "class_names")},
+                ignore_index=_as_tuple(self.ignore_index),
+                groups=self.groups,
+                label_divisor=self.label_divisor,
+                thing_classes=self.thing_classes,
+            )
+            measures = (*self._boundary_measures(classes), panoptic.empty_measure(classes.names))
+            return PairCounter(PairReader(classes, options, None, panoptic), measures)
+        for option in ("label_divisor", "thing_classes"):
+            if getattr(self, option) not in (None, ()):
+                raise ValueError(f'{option}= is of panoptic="ids"')
         maps_targets = table is not None and options.maps_targets
         self._check_number_of_classes()
         classes = build_classes(
@@ -252,6 +298,13 @@ class Evaluation:
         )
         reader = PairReader(classes, options, table)
         return PairCounter(reader, (*self._boundary_measures(classes), *self._instances(classes)))
+
+    def _check_panoptic(self) -> None:
+        """Raise for an option that is not of panoptic maps."""
+        check_choice(self.panoptic, "panoptic", PANOPTIC_FORMS)
+        for option in OF_LABELS:
+            if getattr(self, option) is not None:
+                raise ValueError(f"{option}= is of label maps, not of panoptic={self.panoptic}")
 
     def _check_number_of_classes(self) -> None:
         """Raise where nothing says how many classes there are, but a file beside the data does."""

@@ -143,6 +143,7 @@ def pair_files(
     *,
     pred_suffixes: Sequence[str] = (),
     target_suffixes: Sequence[str] = (),
+    instances: bool = False,
 ) -> Pairing:
     """Return the pairs of two sources, by the paths of their files, or else by names alone.
 
@@ -153,6 +154,8 @@ def pair_files(
     pred_suffixes, target_suffixes : sequence of str
         Ends of names that are removed; files that end otherwise do not belong to the data set.
         Without any, the common ones are removed where they are.
+    instances : bool
+        Whether the files are maps of instances, as Cityscapes' instanceIds.
 
     Raises
     ------
@@ -160,8 +163,11 @@ def pair_files(
         If a source holds no such files, names are ambiguous, or nothing pairs.
     """
     target_kinds = (*LABEL_SUFFIXES, *NIFTI_SUFFIXES)
-    pred_files = list_files(preds, "preds=", (*target_kinds, *LOGITS_SUFFIXES), pred_suffixes)
-    target_files = list_files(targets, "targets=", target_kinds, target_suffixes)
+    pred_kinds = (*target_kinds, *LOGITS_SUFFIXES)
+    pred_files = list_files(preds, "preds=", pred_kinds, pred_suffixes, instances=instances)
+    target_files = list_files(
+        targets, "targets=", target_kinds, target_suffixes, instances=instances
+    )
     roots = pred_files[0].folder, target_files[0].folder
     if is_single_file(preds) and is_single_file(targets):
         (pred,), (target,) = pred_files, target_files

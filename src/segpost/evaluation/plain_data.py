@@ -12,11 +12,14 @@ from segpost.evaluation.counting import PairCounter
 from segpost.evaluation.label_maps import LabelTable
 from segpost.evaluation.measures import BOUNDARY_MEASURES
 from segpost.evaluation.options import EvaluationOptions
+from segpost.evaluation.panoptic import PanopticReader
 from segpost.evaluation.reading import PairReader
 from segpost.metrics.instances import InstanceIoU
+from segpost.metrics.panoptic.measure import PanopticQuality
 
 MEASURES: dict[str, Any] = {
-    measure.__name__: measure for measure in (*BOUNDARY_MEASURES.values(), InstanceIoU)
+    measure.__name__: measure
+    for measure in (*BOUNDARY_MEASURES.values(), InstanceIoU, PanopticQuality)
 }
 
 
@@ -36,6 +39,7 @@ def counter_settings(counter: PairCounter) -> dict[str, Any]:
             "colors": None if options.colors is None else _palette_settings(options.colors),
         },
         "label_table": None if table is None else _table_settings(table),
+        **({} if reader.panoptic is None else {"panoptic": _panoptic_settings(reader.panoptic)}),
         "measures": [[type(m).__name__, m.settings()] for m in counter.measures],
     }
 
@@ -47,10 +51,15 @@ def counter_from_settings(settings: dict[str, Any]) -> PairCounter:
     options = dict(settings["options"])
     if options["colors"] is not None:
         options["colors"] = Palette(**options["colors"])
-    table = settings["label_table"]
-    if table is not None:
-        replacements = dict(map(tuple, table["replacements"]))
-        table = LabelTable(replacements, table["name"], table["ignore_index"])
+    table = _table_of(settings["label_table"])
+    panoptic = settings.get("panoptic")
+    if panoptic is not None:
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in panoptic.items()
+        }
+        values["label_table"] = _table_of(values["label_table"])
+        panoptic = PanopticReader(**values)
     return PairCounter(
         PairReader(
             Classes(
@@ -62,9 +71,24 @@ def counter_from_settings(settings: dict[str, Any]) -> PairCounter:
             ),
             EvaluationOptions(**options),
             table,
+            panoptic,
         ),
         tuple(MEASURES[name](**values) for name, values in settings["measures"]),
     )
+
+
+def _panoptic_settings(panoptic: PanopticReader) -> dict[str, Any]:
+    table = panoptic.label_table
+    settings = {name: getattr(panoptic, name) for name in panoptic.__dataclass_fields__}
+    settings = {n: list(v) if isinstance(v, tuple) else v for n, v in settings.items()}
+    return {**settings, "label_table": None if table is None else _table_settings(table)}
+
+
+def _table_of(settings: Any) -> LabelTable | None:
+    if settings is None:
+        return None
+    replacements = dict(map(tuple, settings["replacements"]))
+    return LabelTable(replacements, settings["name"], settings["ignore_index"])
 
 
 def _palette_settings(palette: Palette) -> dict[str, Any]:

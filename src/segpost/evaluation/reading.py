@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from segpost.evaluation.classes import Classes
 from segpost.evaluation.label_maps import LabelTable, resize_nearest
 from segpost.evaluation.options import EvaluationOptions
 from segpost.evaluation.pairing import Pair
+from segpost.evaluation.panoptic import PanopticReader
 from segpost.files.geometry import VolumeGeometry, check_same_geometry, format_size
 from segpost.files.images import Size, read_labels
 from segpost.files.nifti import is_nifti, read_nifti_header, read_nifti_labels
@@ -40,6 +41,7 @@ class PairArrays(NamedTuple):
 
     preds: Array
     target: Array
+    panoptic_maps: tuple[Any, Any] | None = None  # of panoptic files, for `PanopticQuality`
 
     @property
     def are_volumes(self) -> bool:
@@ -67,11 +69,14 @@ class PairReader:
         How files become labels.
     label_table : LabelTable, optional
         Replacements of the labels in the files.
+    panoptic : PanopticReader, optional
+        Reads the files, which are panoptic maps.
     """
 
     classes: Classes
     options: EvaluationOptions
     label_table: LabelTable | None = None
+    panoptic: PanopticReader | None = None
 
     def read(self, pair: Pair) -> PairArrays:
         """Return the labels, or the logits, of a prediction, and the labels of its target.
@@ -82,6 +87,12 @@ class PairReader:
             If a file cannot be read, or does not fit.
         """
         table, options = self.label_table, self.options
+        if self.panoptic is not None:
+            with _about_file(pair.target):
+                target_map, target = self.panoptic.read(pair, 1, self._check_pixels)
+            with _about_file(pair.preds):
+                pred_map, preds = self.panoptic.read(pair, 0, self._check_pixels)
+            return PairArrays(preds, target, (pred_map, target_map))
         with _about_file(pair.target):
             geometry = None
             if is_nifti(pair.target):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -90,15 +90,6 @@ def worst_images(
         mistake = _most_frequent_mistake(cm, position)
         images.append(WorstImage(by_id[str(id_)], miou, accuracy, mistake))
     return images
-
-
-def frequent_classes(scores: Scores, ids: Sequence[str]) -> list[int]:
-    """Return the classes of these images, by their pixels in targets and predictions."""
-    positions = {id_: position for position, id_ in enumerate(scores.images.ids)}
-    chosen = [positions[id_] for id_ in ids]
-    counts = scores.images.class_counts
-    pixels = (counts.support[chosen] + counts.predicted[chosen]).sum(axis=0)
-    return [int(label) for label in np.argsort(-pixels, kind="stable") if pixels[label]]
 
 
 def has_ignored_pixels(cm: ConfusionMatrix) -> bool:

@@ -10,8 +10,8 @@ from segpost._core.text import as_unique_keys, display_path
 MAX_TEXT_BYTES = 1 << 24  # of a file of names or of a JSON table
 
 
-def read_text(path: Path) -> str:
-    """Return the UTF-8 text of a file of at most `MAX_TEXT_BYTES`.
+def read_text(path: Path, largest: int = MAX_TEXT_BYTES) -> str:
+    """Return the UTF-8 text of a file of at most `largest` bytes.
 
     Raises
     ------
@@ -19,8 +19,8 @@ def read_text(path: Path) -> str:
         If the file is larger, or no UTF-8 text.
     """
     with path.open("rb") as file:
-        content = file.read(MAX_TEXT_BYTES + 1)
-    if len(content) > MAX_TEXT_BYTES:
+        content = file.read(largest + 1)
+    if len(content) > largest:
         raise ValueError(f"{display_path(path)} is too large")
     try:
         return content.decode("utf-8-sig")
@@ -44,7 +44,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     return names
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path, largest: int = MAX_TEXT_BYTES) -> dict[str, Any]:
     """Return the object of a JSON file, whose keys must all be different.
 
     Raises
@@ -55,7 +55,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     import json
 
     try:
-        content = json.loads(read_text(path), object_pairs_hook=as_unique_keys)
+        content = json.loads(read_text(path, largest), object_pairs_hook=as_unique_keys)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{display_path(path)}: {error}") from error
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -152,6 +153,25 @@ def write_png(path: Path, image: Array, colors: Array | None = None) -> None:
         picture.putpalette(colors.tobytes())
     with atomic_write(path) as temporary:
         picture.save(temporary, format="PNG")
+
+
+def write_photograph(path: Path, image: Array, **options: Any) -> None:
+    """Write a uint8 image in the format of the path's ending, such as WebP, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    image : uint8 array of shape (H, W) or (H, W, 3)
+        Gray, or red, green and blue.
+    **options
+        Those of Pillow's `save`, such as ``quality``.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    with atomic_write(path) as temporary:
+        picture.save(temporary, **options)
 
 
 def _follow_links(path: Path) -> Path:

@@ -4,7 +4,8 @@
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
 `TrimapIoU`, `BoundaryF`, `InstanceIoU` and `Calibration` are counted beside it. `compare` says what
 one run gained and lost against another. `class_weights` and `label_counts` are for training. The
-package `panoptic` has `PanopticQuality`, and the module `surface_distance` `SurfaceDistance`.
+packages `panoptic` and `mask_ap` have `PanopticQuality` and `MaskAP`, and the module
+`surface_distance` `SurfaceDistance`.
 """
 
 from segpost.metrics.boundary_f import BoundaryF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from segpost.metrics.score_names import score_named
@@ -31,8 +32,21 @@ class Gate(NamedTuple):
     def __str__(self) -> str:
         return f"{self.kind} {self.score}={self.limit:g}"
 
-    def check(self, scores: ScoreValues, baseline: ScoreValues | None = None) -> GateResult:
+    def check(
+        self,
+        scores: ScoreValues,
+        baseline: ScoreValues | None = None,
+        measured: Mapping[str, float] | None = None,
+        measured_before: Mapping[str, float] | None = None,
+    ) -> GateResult:
         """Return what scores say of the gate; a drop is measured from the scores of a baseline.
+
+        Parameters
+        ----------
+        scores, baseline : ScoreValues
+            Of the run, and of the baseline of a drop.
+        measured, measured_before : mapping of str to float, optional
+            Scores of measures beside them, as of `Measure.named_scores`.
 
         Raises
         ------
@@ -43,8 +57,8 @@ class Gate(NamedTuple):
         if self.kind == "max_drop":
             if baseline is None:
                 raise ValueError(f"{self} needs a baseline")
-            before = score_named(baseline, self.score)
-        return GateResult(self, score_named(scores, self.score), before)
+            before = score_named(baseline, self.score, measured_before)
+        return GateResult(self, score_named(scores, self.score, measured), before)
 
 
 class GateResult(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from segpost._core.arguments import ClassNames, checked_names
 from segpost._core.equality import compare_by_value
 from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.arguments import Duplicates, as_image_ids
@@ -86,6 +87,16 @@ class Measure(Accumulator):
     def instance_scores(self) -> InstanceScores | None:
         """Return scores of instances, where the measure has them."""
         return None
+
+    def named_scores(self, names: Sequence[str]) -> dict[str, float]:
+        """Return the scores that a gate may name, such as "pq" and "pq.road".
+
+        Parameters
+        ----------
+        names : sequence of str
+            Class names.
+        """
+        return {}
 
     def name_images(self, names: ImageTable) -> None:
         """Give the images that were counted their ids, where `duplicates` is "raise".
@@ -208,6 +219,24 @@ def no_cells(images: int) -> PackedImages:
     """Return columns of images without counts."""
     empty = np.zeros(0, np.int64)
     return PackedImages(np.zeros(images, np.int64), empty, empty, {})
+
+
+def names_by_category(
+    names: ClassNames | None, categories: Sequence[int]
+) -> tuple[str, ...] | None:
+    """Return the names of classes, in the order of their categories; those of a dict are by them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a category has no name, or there are others.
+    """
+    if isinstance(names, Mapping):
+        missing = [category for category in categories if category not in names]
+        if missing:
+            raise ValueError(f"class_names lacks {len(missing)} categories, first {missing[0]}")
+        names = [names[category] for category in categories]
+    return checked_names(names, len(categories))
 
 
 def names_of_images(ids: Any, pairs: Sequence[PredictionPair]) -> Sequence[str | int | None]:

@@ -16,7 +16,7 @@ from segpost.metrics.image_sums import ImageColumns
 from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
-from segpost.metrics.resampling import as_draws, draw_repeats
+from segpost.metrics.resampling import as_draws, sum_drawn
 from segpost.render.notebook import format_compact_table, format_result
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
@@ -141,12 +141,11 @@ class ImageScores(NamedTuple):
         low, high : float
         """
         samples, level, seed = as_draws(samples, level, seed)
-        means = []
+        if not self.ids:
+            return float("nan"), float("nan")
         columns = self.columns()
-        for repeats in draw_repeats(len(self.ids), samples, seed) if self.ids else ():
-            means.append(columns.scores(repeats @ columns.values)[:, 0])
-        known = np.concatenate(means) if means else np.empty(0)
-        known = known[~np.isnan(known)]
+        means = columns.scores(sum_drawn(columns.values, samples, seed))[:, 0]
+        known = means[~np.isnan(means)]
         if not known.size:
             return float("nan"), float("nan")
         low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])

@@ -16,7 +16,7 @@ from segpost.metrics.image_sums import MEANS, ImageColumns
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.ratios import Float64
 from segpost.metrics.report import runs as report
-from segpost.metrics.resampling import Draws, as_draws, draw_repeats, draw_swaps
+from segpost.metrics.resampling import Draws, as_draws, sum_drawn, sum_exchanged
 from segpost.metrics.run_pairs import pair_runs
 from segpost.metrics.run_values import RunValues, ScoreDelta
 
@@ -125,7 +125,7 @@ def compare(
     dialect, exclude
         As in `ConfusionMatrix.compute`.
     samples : int
-        Data sets that are drawn, for the intervals and for the p-values.
+        Data sets that are drawn, for the intervals and for the p-values; 1 to 1,000,000.
     level : float
         Of the intervals.
     seed : int
@@ -139,7 +139,8 @@ def compare(
     ------
     ValueError
         If a run has no ids, they share no image, they count other classes or otherwise, or the
-        target of a shared image is not the same.
+        target of a shared image is not the same; if there are not two different names; and for
+        numbers out of range.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def compare(
     ...     a.update(preds=np.uint8([[0, 1, 1, 0]]), target=target, ids=k)
     ...     b.update(preds=np.uint8([[0, 0, 1, 0]]), target=target, ids=k)
     >>> segpost.compare(a, b, names=("main", "branch"))
-    <RunComparison: branch against main, 8 images, miou +0.2500 (+0.2500 to +0.2500), p 0.0064>
+    <RunComparison: branch against main, 8 images, miou +0.2500 (+0.2500 to +0.2500), p 0.009>
     """
     for cm, argument in ((a, "a"), (b, "b")):
         if not isinstance(cm, ConfusionMatrix):
@@ -187,36 +188,28 @@ def _deltas(columns: list[ImageColumns], draws: Draws) -> Float64:
     """Return a, b, their delta, its interval and p-value for every score: (6, M + C)."""
     samples, level, seed = draws
     ours, others = (part.values for part in columns)
-    images, classes = len(ours), len(columns[0].ignored)
+    classes = len(columns[0].ignored)
     scorer, shared = columns[0], slice(None, classes)  # target pixels are those of both
     a, b = (scorer.scores(values.sum(axis=0)[None])[0] for values in (ours, others))
     delta = b - a
     both = np.concatenate([ours, others[:, classes:]], axis=1)
-    drawn = []
-    for repeats in draw_repeats(images, samples, seed):
-        sums = repeats @ both
-        rest = sums[:, ours.shape[1] :]
-        drawn.append(
-            scorer.scores(np.concatenate([sums[:, shared], rest], axis=1))
-            - scorer.scores(sums[:, : ours.shape[1]])
-        )
-    low, high = _quantiles(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
-    if images < MIN_IMAGES:
+    sums = sum_drawn(both, samples, seed)
+    of_ours, of_others = sums[:, : ours.shape[1]], sums[:, ours.shape[1] :]
+    of_others = np.concatenate([sums[:, shared], of_others], axis=1)
+    drawn = scorer.scores(of_others) - scorer.scores(of_ours)
+    low, high = _quantiles(drawn, [(1 - level) / 2, (1 + level) / 2])
+    if len(ours) < MIN_IMAGES:
         low[:] = high[:] = math.nan
     changed = np.flatnonzero((ours != others).any(axis=1))
-    larger = np.zeros(len(delta))
+    larger = np.full(len(delta), float(samples))
     if len(changed):
-        totals = ours.sum(axis=0), others.sum(axis=0)
         gain = (others - ours)[changed]
         varies = np.flatnonzero(gain.any(axis=0))  # the pixels of the target do not
-        moving = np.ascontiguousarray(gain[:, varies])
-        for swaps in draw_swaps(len(changed), samples, seed):
-            moved = np.zeros((len(swaps), gain.shape[1]))
-            moved[:, varies] = swaps @ moving
-            swapped = scorer.scores(totals[1] - moved) - scorer.scores(totals[0] + moved)
-            larger += (np.abs(swapped) >= np.abs(delta) - ROUNDING).sum(axis=0)
-    else:
-        larger += samples
+        moved = np.zeros((samples, gain.shape[1]))
+        moved[:, varies] = sum_exchanged(np.ascontiguousarray(gain[:, varies]), samples, seed)
+        swapped = scorer.scores(others.sum(axis=0) - moved)
+        swapped -= scorer.scores(ours.sum(axis=0) + moved)
+        larger = np.count_nonzero(np.abs(swapped) >= np.abs(delta) - ROUNDING, axis=0)
     p_value = np.where(np.isnan(delta), math.nan, (larger + 1) / (samples + 1))
     return np.stack([a, b, delta, low, high, p_value])
 

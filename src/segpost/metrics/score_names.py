@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from segpost._core.text import suggest_name
@@ -10,7 +11,9 @@ from segpost.metrics.values import PER_CLASS, ClassScore, ScoreValues
 OF_GROUPS = "category_iou"
 
 
-def score_named(scores: ScoreValues, name: str) -> float:
+def score_named(
+    scores: ScoreValues, name: str, measured: Mapping[str, float] | None = None
+) -> float:
     """Return a score by its name.
 
     Parameters
@@ -20,6 +23,8 @@ def score_named(scores: ScoreValues, name: str) -> float:
         A key of `ScoreValues.summary`, such as "miou"; a score of classes, such as "dice", for its
         mean; that score and a class, "iou.road" or "iou.0"; or "category_iou" and a group. A class
         whose name is a number is found by its name first.
+    measured : mapping of str to float, optional
+        Scores of measures beside the confusion matrix, as of `Measure.named_scores`.
 
     Raises
     ------
@@ -27,8 +32,11 @@ def score_named(scores: ScoreValues, name: str) -> float:
         If there is no such score.
     """
     summary = scores.summary()
+    measured = {} if measured is None else measured
     if name in summary:
         return summary[name]
+    if name in measured:
+        return measured[name]
     if name in PER_CLASS:
         return scores.mean(cast(ClassScore, name))
     kind, _, member = name.partition(".")
@@ -38,11 +46,11 @@ def score_named(scores: ScoreValues, name: str) -> float:
     groups = {} if scores.snapshot.groups is None else scores.category_iou
     if kind == OF_GROUPS and member in groups:
         return groups[member]
-    known = [*summary, *PER_CLASS, *(f"{OF_GROUPS}.{group}" for group in groups)]
+    known = [*summary, *PER_CLASS, *measured, *(f"{OF_GROUPS}.{group}" for group in groups)]
     if kind in PER_CLASS:
         known = [f"{kind}.{label}" for label in scores.class_names]
     question = suggest_name(name, known)
-    listed = ", ".join([*summary, *PER_CLASS])
+    listed = ", ".join([*summary, *PER_CLASS, *(key for key in measured if "." not in key)])
     raise ValueError(
         f"there is no score {name!r}{question or f'; there are {listed}'}; "
         f"of a class it is {PER_CLASS[0]}.{scores.class_names[0]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from segpost._backends import registry
@@ -27,24 +29,53 @@ def region_counts(table: RunTable) -> tuple[Array, Array]:
     return registry.host_backend().count_runs(*runs, *table.size)
 
 
-def runs_of_counts(counts: Array, height: int) -> tuple[Array, Array, Array]:
-    """Return column, top and bottom of the runs of a mask, each within one column.
+class MaskRuns(NamedTuple):
+    """The runs of masks of one size, which may overlap, and of which some may be empty."""
+
+    size: tuple[int, int]
+    offsets: Array  # [N + 1] int64: mask k has the runs offsets[k] to offsets[k + 1] - 1
+    column: Array  # [R] int32, as in RunTable
+    top: Array
+    bottom: Array
+
+    @property
+    def runs(self) -> tuple[Array, Array, Array, Array]:
+        """Offsets, columns, tops and bottoms."""
+        return self.offsets, self.column, self.top, self.bottom
+
+    @property
+    def areas(self) -> Array:
+        """The pixels of every mask, int64."""
+        pixels = np.concatenate([[0], np.cumsum(self.bottom.astype(np.int64) - self.top)])
+        return np.diff(pixels[self.offsets])
+
+
+def runs_of_codes(counts: Array, ends: Array, size: tuple[int, int]) -> MaskRuns:
+    """Return the runs of masks from their counts, which are as in `RunLengths`.
 
     A count of 0 within a code ends no run.
     """
-    ends = np.cumsum(counts)
-    starts, ends = ends[:-1:2], ends[1::2]
-    starts = starts[: len(ends)]
-    is_run = ends > starts
-    starts, ends = starts[is_run], ends[is_run]
-    has_gap = starts[1:] != ends[:-1]
-    count = len(starts)
-    starts, ends = starts[np.append(True, has_gap)[:count]], ends[np.append(has_gap, True)[:count]]
-    first, last = starts // height, (ends - 1) // height
-    columns = last - first + 1
-    index = np.concatenate([[0], np.cumsum(columns)])
-    column = np.arange(index[-1]) + np.repeat(first - index[:-1], columns)
-    run = np.repeat(np.arange(len(starts)), columns)
-    top = np.maximum(starts[run] - column * height, 0)
-    bottom = np.minimum(ends[run] - column * height, height)
-    return column.astype(np.int32), top.astype(np.int32), bottom.astype(np.int32)
+    height, width = size
+    masks = len(ends)
+    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    owner = np.repeat(np.arange(masks), ends - begins)
+    is_run = ((np.arange(len(counts)) - begins[owner]) & 1 == 1) & (counts > 0)
+    stop = np.cumsum(counts)[is_run]  # masks follow one another without a gap
+    start, mask = stop - counts[is_run], owner[is_run]
+    if not len(start):
+        empty = np.zeros(0, np.int32)
+        return MaskRuns(size, np.zeros(masks + 1, np.int64), empty, empty, empty)
+    has_gap = (start[1:] != stop[:-1]) | (mask[1:] != mask[:-1])
+    is_first, is_last = np.append(True, has_gap), np.append(has_gap, True)
+    start, stop, mask = start[is_first], stop[is_last], mask[is_first]
+    first, last = start // height, (stop - 1) // height
+    pieces = last - first + 1
+    index = np.concatenate([[0], np.cumsum(pieces)])
+    run = np.repeat(np.arange(len(start)), pieces)
+    column = np.arange(index[-1]) + (first - index[:-1])[run]
+    top = np.maximum(start[run] - column * height, 0)
+    bottom = np.minimum(stop[run] - column * height, height)
+    mask = mask[run]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(mask, minlength=masks))])
+    runs = (column - mask * width, top, bottom)
+    return MaskRuns(size, offsets, *(values.astype(np.int32) for values in runs))

@@ -20,7 +20,7 @@ from segpost._core.validation import (
     check_same_device,
     refuse_image_as_labels,
 )
-from segpost.objects.codes import runs_of_counts
+from segpost.objects.codes import MaskRuns, runs_of_codes
 from segpost.objects.run_table import RunTable, group_runs, index_pixels
 
 MAX_NARROW = 4  # pixels of masks that are rather an axis of masks
@@ -203,17 +203,54 @@ def _table_of_codes(codes: Sequence[Mapping[str, Any]], confidence: object) -> R
     scores = None
     if confidence is not None:
         scores = _as_scores(as_input_array(confidence, "confidence").array, len(codes))
-    size, columns = None, []
+    runs = read_codes(codes, "masks")
+    mask = np.repeat(np.arange(len(codes)), np.diff(runs.offsets))
+    table = group_runs(runs.size, mask, runs.column, runs.top, runs.bottom)
+    return _finish_masks(table, len(codes), scores)
+
+
+def read_codes(codes: Sequence[Mapping[str, Any]], name: str) -> MaskRuns:
+    """Return the runs of COCO run-length codes of one size, compressed or not.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a code that is damaged, or of another size than the first one.
+    """
+    runs = _read_compressed(codes)
+    if runs is not None:
+        return runs
+    size, parts = None, []
     for number, code in enumerate(codes):
-        counts, this_size = read_code(code, f"masks[{number}]")
+        counts, this_size = read_code(code, f"{name}[{number}]")
         if size is not None and this_size != size:
-            raise ValueError(f"masks[{number}] is of size {this_size}, masks[0] of {size}")
+            raise ValueError(f"{name}[{number}] is of size {this_size}, {name}[0] of {size}")
         size = this_size
-        columns.append(runs_of_counts(counts, size[0]))
+        parts.append(counts)
     assert size is not None
-    mask = np.repeat(np.arange(len(codes)), [len(runs[0]) for runs in columns])
-    column, top, bottom = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    return _finish_masks(group_runs(size, mask, column, top, bottom), len(codes), scores)
+    ends = np.cumsum([len(counts) for counts in parts], dtype=np.int64)
+    return runs_of_codes(np.concatenate(parts), ends, size)
+
+
+def _read_compressed(codes: Sequence[Mapping[str, Any]]) -> MaskRuns | None:
+    """Return the runs of codes that are compressed and right, None where one is not."""
+    try:
+        size = [*codes[0]["size"]]
+        if not {*map(type, size)} <= {int} or any([*code["size"]] != size for code in codes):
+            return None
+        texts = [code["counts"] for code in codes]
+        texts = [text.encode() if isinstance(text, str) else text for text in texts]
+        if {*map(type, texts)} != {bytes} or len(size) != 2 or min(size) < 1:
+            return None
+        counts, ends = rle.decompress_each(texts)
+    except (ValueError, TypeError, KeyError):
+        return None
+    area = size[0] * size[1]
+    sums = np.concatenate([[0], np.cumsum(counts)])[np.concatenate([[0], ends])]
+    is_right = counts.size and counts.min() >= 0 and counts.max() <= area
+    if not is_right or not (np.diff(sums) == area).all():
+        return None
+    return runs_of_codes(counts, ends, (size[0], size[1]))
 
 
 def read_code(code: Mapping[str, Any], name: str) -> tuple[Array, tuple[int, int]]:

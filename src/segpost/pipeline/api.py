@@ -13,6 +13,7 @@ from segpost._core.unknown_names import explain_arguments
 from segpost.color.palette import PaletteLike
 from segpost.crf.model import DenseCRF
 from segpost.crf.terms import PresetName
+from segpost.pipeline.decoding import Decoding
 from segpost.pipeline.execute import as_guide, execute
 from segpost.pipeline.label_outputs import segment_labels
 from segpost.pipeline.options import (
@@ -102,6 +103,7 @@ def postprocess(
     alpha: Any = 0.5,
     crf: DenseCRF | PresetName | None = None,
     threshold: float | None = None,
+    decode: Decoding = "argmax",
     quantization: tuple[float, int] | None = None,
     confidence_mode: ConfidenceMode = "exact",
     confidence_dtype: ConfidenceDtype = "float32",
@@ -165,6 +167,14 @@ def postprocess(
         For a one-channel sigmoid head: label 1 where sigmoid(logit) > threshold. The comparison is
         of logits, exactly: logit > log(threshold / (1 - threshold)), rounded to the logits'
         precision.
+    decode : {"argmax", "dice", "iou"}
+        The rule for labels. "dice" and "iou" find a threshold for each class and image that
+        maximises the expected Dice or IoU of the image: RankSEG [1]_ by the approximation RMA [2]_.
+        A class is active where its largest probability is above 1/2. A pixel above the thresholds
+        of several active classes, or of none, gets the class that raises its score most. Logits of
+        one channel are those of a sigmoid, whose label 1 is what lies above the threshold.
+        Probabilities are computed twice or more, and are not kept. The labels are the same bits on
+        every backend. On the CPU alone; without volumes, queries and "confidence".
     quantization : (scale, zero_point), optional
         For int8 or uint8 logits (TFLite, ONNX): a real logit is scale * (value - zero_point).
         Labels do not depend on it; confidence and probabilities do. (0.0, 0), which runtimes say
@@ -212,6 +222,13 @@ def postprocess(
         value and where the first bad value is. Logits of one class without `threshold`, and
         integers that look like label maps, are errors too: the label of every pixel would be 0.
 
+    References
+    ----------
+    .. [1] B. Dai, C. Li: RankSEG: A Consistent Ranking-based Framework for Segmentation. JMLR 24
+       (2023).
+    .. [2] Z. Wang, B. Dai: RankSEG-RMA: An Efficient Segmentation Algorithm via Reciprocal Moment
+       Approximation. NeurIPS 2025.
+
     Examples
     --------
     >>> import numpy as np, segpost
@@ -234,6 +251,7 @@ def postprocess(
         alpha=alpha,
         crf=crf,
         threshold=threshold,
+        decode=decode,
         quantization=quantization,
         confidence_mode=confidence_mode,
         confidence_dtype=confidence_dtype,

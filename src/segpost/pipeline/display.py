@@ -71,7 +71,7 @@ def format_segmentation(
     hidden : str
         What the picture does not show.
     """
-    from segpost.render.html import embed_image
+    from segpost.render.html.pictures import embed_image
     from segpost.render.notebook import format_colors, format_image, format_paragraph, format_result
     from segpost.render.tables import format_share
 

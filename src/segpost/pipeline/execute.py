@@ -13,6 +13,7 @@ from segpost._core.device import context_of
 from segpost._core.sampling import Axes
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.labels.decoded import gather_label_probability, resize_probabilities
+from segpost.pipeline.decoding import decode_labels, logits_of, paint_labels
 from segpost.pipeline.options import Options
 from segpost.pipeline.plan import Plan
 
@@ -51,11 +52,12 @@ def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | No
     logits = template if values is template.values else template._replace(values=values)
     if plan.is_probabilities or options.crf is not None:
         return guide, _execute_probabilities(plan, logits, guide)
+    is_decoded, colors = options.decode != "argmax", _color_outputs(plan, guide)
     counts = run_argmax(
         logits,
         resampling.axes,
         outputs.labels,
-        _color_outputs(plan, guide),
+        None if is_decoded else colors,
         outputs.confidence,
         options.fast_confidence,
         outputs.probabilities,
@@ -66,6 +68,9 @@ def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | No
         errors.raise_bad_logits(
             counts, logits, outputs.labels.shape, of_probabilities=has_probabilities
         )
+    if is_decoded:
+        decode_labels(logits, resampling.axes, outputs.labels, options.decode, options.nan)
+        paint_labels(outputs.labels, colors)
     return guide, outputs.probabilities
 
 
@@ -119,16 +124,33 @@ def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> A
         logits, axes = Logits(probabilities, "float32"), None
     elif probabilities is not None:
         resize_probabilities(logits, axes, probabilities)
-    colors = _color_outputs(plan, guide)
-    counts = run_argmax(logits, axes, outputs.labels, colors, check=options.check)
+    is_decoded, colors = options.decode != "argmax", _color_outputs(plan, guide)
+    paint = None if is_decoded else colors
+    counts = run_argmax(logits, axes, outputs.labels, paint, check=options.check)
     if options.nan == "raise":
         errors.raise_bad_logits(counts, logits, shape)
+    if is_decoded:
+        _decode_probabilities(plan, logits, axes, probabilities)
+        paint_labels(outputs.labels, colors)
     if outputs.confidence is not None:
         if options.crf is not None:
             registry.backend(logits.values).reduce_max(logits.values, outputs.confidence)
         else:
             gather_label_probability(logits, axes, outputs.labels, outputs.confidence)
     return probabilities if "probabilities" in options.outputs else None
+
+
+def _decode_probabilities(
+    plan: Plan, logits: Logits, axes: Axes | None, probabilities: Array | None
+) -> None:
+    """Replace labels of argmax by decoded ones; probabilities of the output size may be there."""
+    labels, is_sigmoid = plan.outputs.labels, plan.template.threshold is not None
+    if probabilities is None:
+        shape = (len(labels), logits.values.shape[1], *labels.shape[1:])
+        probabilities = context_of(logits.values).empty(shape, np.float32)
+        resize_probabilities(logits, axes, probabilities)
+    given = logits_of(probabilities, is_sigmoid=is_sigmoid)
+    decode_labels(given, None, labels, plan.options.decode, plan.options.nan)
 
 
 def check_guide(array: Array | None, shape: tuple[int, ...], options: Options) -> Array:

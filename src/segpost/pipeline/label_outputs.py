@@ -68,6 +68,7 @@ def _refuse_logit_options(options: Options, convention: str) -> None:
     """Refuse results and settings that need logits."""
     reasons = [f'want has "{name}"' for name in sorted(options.outputs & OF_PROBABILITIES)]
     settings = {"crf": options.crf, "threshold": options.threshold, "scale": options.scale}
+    settings["decode"] = None if options.decode == "argmax" else options.decode
     if options.convention is not None and options.convention.quantization is None:
         settings["quantization"] = options.quantization
     reasons += [f"{name}= is given" for name, value in settings.items() if value is not None]

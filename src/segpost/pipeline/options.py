@@ -15,6 +15,7 @@ from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.crf.model import DenseCRF
 from segpost.crf.terms import PresetName
 from segpost.labels.volumes import are_volumes, resolve_nearest_axis
+from segpost.pipeline.decoding import DECODINGS, Decoding, check_decoding
 from segpost.pipeline.results import OUTPUTS, Want
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 from segpost.runtimes.table import ConventionName
@@ -45,6 +46,7 @@ class Options(NamedTuple):
     alpha: Any
     crf: DenseCRF | None
     threshold: Any  # checked by `resolve_threshold`
+    decode: Decoding
     quantization: tuple[float, float] | None  # (scale, zero_point)
     fast_confidence: bool
     confidence_dtype: ConfidenceDtype
@@ -70,6 +72,7 @@ class PostprocessSettings(TypedDict, total=False):
     alpha: Any
     crf: DenseCRF | PresetName | None
     threshold: float | None
+    decode: Decoding
     quantization: tuple[float, int] | None
     confidence_mode: ConfidenceMode
     confidence_dtype: ConfidenceDtype
@@ -93,6 +96,7 @@ def check_options(
     alpha: Any = 0.5,
     crf: DenseCRF | PresetName | None = None,
     threshold: float | None = None,
+    decode: Decoding = "argmax",
     quantization: tuple[float, int] | None = None,
     confidence_mode: ConfidenceMode = "exact",
     confidence_dtype: ConfidenceDtype = "float32",
@@ -120,6 +124,7 @@ def check_options(
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
         axis = -4 if is_volume and axis == -3 else axis
     words: tuple[Any, ...] = (
+        decode,
         nan,
         check,
         confidence_mode,
@@ -132,6 +137,7 @@ def check_options(
         ranks, outputs = _check_hashable_words(*words)
     except TypeError:  # of a list, or of a wrong type
         ranks, outputs = _check_words(*words)
+    check_decoding(decode, threshold=threshold, volume=is_volume, outputs=outputs)
     return Options(
         convention=convention,
         axis=axis,
@@ -146,6 +152,7 @@ def check_options(
         alpha=alpha,
         crf=None if crf is None else _as_crf(crf, threshold, is_volume),
         threshold=threshold,
+        decode=decode,
         quantization=resolve_quantization(quantization),
         fast_confidence=confidence_mode == "fast",
         confidence_dtype=confidence_dtype,
@@ -158,6 +165,7 @@ def check_options(
 
 
 def _check_words(
+    decode: object,
     nan: object,
     check: object,
     confidence_mode: object,
@@ -168,6 +176,7 @@ def _check_words(
 ) -> tuple[int, frozenset[str]]:
     """Return topk and the wanted results, after a check of the words and of these."""
     for value, name, allowed in (
+        (decode, "decode", DECODINGS),
         (nan, "nan", arguments.NAN_RULES),
         (check, "check", arguments.CHECKS),
         (confidence_mode, "confidence_mode", CONFIDENCE_MODES),

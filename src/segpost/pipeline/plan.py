@@ -80,6 +80,8 @@ def build_plan(
     logits, array, class_axis = source
     values, is_probabilities = logits.values, kind == "probabilities"
     n, classes, *size = values.shape
+    if options.decode != "argmax" and classes == 1 and options.crf is None:
+        options = options._replace(threshold=0.5)  # of a sigmoid; decoding finds a better one
     needs_values = check_type(logits.kind, options)
     if may_be_degenerate(logits):
         settings = call_settings(options, is_probabilities)
@@ -178,9 +180,13 @@ def pixel_bytes_of(outputs: frozenset[str], confidence: str, classes: int, label
 
 def check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
-    needs_values = options.crf is not None or not OF_PROBABILITIES.isdisjoint(options.outputs)
+    is_decoded = options.decode != "argmax"
+    needs_values = (
+        is_decoded or options.crf is not None or not OF_PROBABILITIES.isdisjoint(options.outputs)
+    )
     if needs_values and kind in LABEL_KINDS and options.quantization is None:
         names = {*OF_PROBABILITIES & options.outputs} | ({"crf"} if options.crf else set())
+        names |= {f"decode={options.decode!r}"} if is_decoded else set()
         raise TypeError(
             f"logits are {kind}: for {' and '.join(sorted(names))} pass "
             "quantization=(scale, zero_point); a softmax of raw integers means nothing"

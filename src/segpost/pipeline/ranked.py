@@ -94,7 +94,7 @@ def _rank(
         counts = backend.rank_classes(
             logits,
             axes,
-            None if is_sigmoid else outputs.labels,
+            None if is_sigmoid or options.decode != "argmax" else outputs.labels,
             confidence,
             entropy,
             margin,

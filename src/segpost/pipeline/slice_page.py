@@ -37,8 +37,7 @@ STYLE = """
 .controls input { width: 100%; min-height: 24px; }
 .controls input:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .controls output { min-width: 9ch; text-align: right; font-variant-numeric: tabular-nums; }
-.keys { display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 0 16px 14px; margin: 0;
-  list-style: none; }
+.stack + .controls + .legend { padding: 0 16px; }
 """
 
 SCRIPT = """
@@ -79,7 +78,7 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     alpha : float
         The opacity of the labels at first.
     """
-    from segpost.render.html import format_page
+    from segpost.render.html.frame import Section, format_page
     from segpost.render.text import escape_html
 
     depth, height, width = slices.labels.shape
@@ -98,13 +97,11 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     if ends is not None:
         places = zip(("top", "bottom", "left", "right"), ends, strict=True)
         letters = "".join(f'<span class="{place}">{letter}</span>' for place, letter in places)
-    shares = slices.shares().items()
-    legend = "".join(_legend_entry(slices.palette, label, share) for label, share in shares)
     note = "" if len(shown) == depth else f"{len(shown)} of {depth} slices are shown. "
     body = f"""
 <p class="soft">{note}Arrow keys move from slice to slice.</p>
 <div class="card">
-<div class="stack" style="aspect-ratio: {width} / {height * slices.aspect(0):.6g}">{image}
+<div class="stack">{image}
 <img id="labels" src="{first["labels"]}" alt="{escape_html(first["words"])}">{letters}</div>
 <div class="controls">
 <label for="slice">Slice</label>
@@ -116,11 +113,13 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
  autocomplete="off">
 <output id="weight" for="opacity">{round(100 * alpha)} %</output>
 </div>
-<ul class="keys small" aria-label="Classes and their shares of the voxels">{legend}</ul>
+{_format_legend(slices)}
 </div>
 <script type="application/json" id="slices">{data}</script>
 """
-    return format_page(title, body, style=STYLE, script=SCRIPT)
+    sides = f"{width} / {height * slices.aspect(0):.6g}"
+    size = f".stack {{ aspect-ratio: {sides}; width: min(100%, 72vh * {sides}); }}\n"
+    return format_page(title, [Section("", body)], style=STYLE + size, script=SCRIPT)
 
 
 def write_slice_page(
@@ -159,7 +158,7 @@ def _embed(picture: Any, kind: str, **options: Any) -> str:
     """Return a picture of at most `MAX_SIDE` as a URL."""
     from PIL import Image
 
-    from segpost.render.html import embed_image
+    from segpost.render.html.pictures import embed_image
 
     width, height = picture.size
     if max(width, height) > MAX_SIDE:
@@ -182,13 +181,14 @@ def _describe_slice(slices: VolumeSlices, labels: Array, z: int) -> str:
     return f"Slice {z} of {len(slices.labels)}: {', '.join(names) or 'background'}"
 
 
-def _legend_entry(palette: Palette, label: int, share: float) -> str:
-    """Return a class of the legend, with its color and its share."""
+def _format_legend(slices: VolumeSlices) -> str:
+    """Return the classes with their colors and shares."""
+    from segpost.render.html.figures import Entry, format_legend
     from segpost.render.tables import format_share
-    from segpost.render.text import escape_html
 
-    red, green, blue = palette.color(label)
-    return (
-        f'<li><span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
-        f"{escape_html(palette.name(label))} {format_share(share)}</li>"
-    )
+    palette = slices.palette
+    entries = [
+        Entry(palette.name(label), palette.color(label), format_share(share))
+        for label, share in slices.shares().items()
+    ]
+    return format_legend(entries, "Classes and their shares of the voxels")

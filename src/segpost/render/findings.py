@@ -14,19 +14,27 @@ from segpost.render.text import as_printable, code_span, escape_html, escape_mar
 
 Rank = Literal["certain", "likely", "hint"]
 RANKS: tuple[str, ...] = get_args(Rank)
-RANK_COLORS = {"certain": "#d92d3a", "likely": "#c77700", "hint": "#5d6878"}
 INDENT = " " * 9  # below the rank, which has at most seven letters
 DIGITS = 6  # of numbers in JSON and HTML
 
-STYLE = """<style>
+RULES = """
 .diagnosis .finding { margin: 0 0 14px; padding: 12px 18px; border-left: 4px solid; }
-.diagnosis .finding code { display: block; margin-top: 6px; white-space: pre-wrap; }
-.diagnosis .evidence { opacity: .75; font-size: .88em; }
+.diagnosis .certain { border-color: var(--wrong, #d92d3a); }
+.diagnosis .likely { border-color: var(--likely, #c77700); }
+.diagnosis .hint { border-color: var(--hint, #5d6878); }
+.diagnosis code { display: block; margin-top: 6px; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+.diagnosis .evidence { opacity: .8; font-size: .88em; overflow-wrap: anywhere; }
+"""
+NOTEBOOK_RULES = """
 .diagnosis .panels { display: grid; gap: 8px;
   grid-template-columns: repeat(auto-fit, minmax(min(240px, 50%), 1fr)); }
 .diagnosis figure { margin: 0; } .diagnosis figcaption { padding: 4px 0; }
 .diagnosis img { width: 100%; display: block; image-rendering: pixelated; }
-</style>"""
+.diagnosis .legend ul { display: flex; flex-wrap: wrap; gap: 2px 16px; padding: 0;
+  list-style: none; }
+.diagnosis .swatch { width: 12px; height: 12px; margin-right: 6px; vertical-align: -1px; }
+"""
 
 
 @public
@@ -124,14 +132,14 @@ def format_markdown(findings: Iterable[Finding]) -> str:
 def format_html(finding: Finding) -> str:
     """Return a finding as a block of HTML, to be shown below an element of class `diagnosis`.
 
-    The page needs `STYLE`.
+    The page needs `RULES`.
     """
     where = f" ({escape_html(finding.where)})" if finding.where else ""
     cure = f"<code>{escape_html(finding.cure)}</code>" if finding.cure else ""
     evidence = as_jsonable(finding.evidence, nan="text", digits=DIGITS)
     facts = ", ".join(f"{name}: {value}" for name, value in evidence.items())
     return (
-        f'<div class="finding" style="border-color:{RANK_COLORS[finding.rank]}">'
+        f'<div class="finding {finding.rank}">'
         f"<strong>{finding.rank}: {escape_html(finding.code)}</strong>{where}<br>"
         f"{escape_html(finding.message)}{cure}"
         f'<div class="evidence">{escape_html(facts)}</div></div>'
@@ -144,7 +152,8 @@ def format_section(summary: str, findings: Iterable[Finding], *parts: str) -> st
     It has its style, and loads nothing from elsewhere.
     """
     first = f"<p><strong>{escape_html(summary)}</strong></p>"
-    body = "\n".join([STYLE, first, *map(format_html, findings), *filter(None, parts)])
+    style = f"<style>{RULES}{NOTEBOOK_RULES}</style>"
+    body = "\n".join([style, first, *map(format_html, findings), *filter(None, parts)])
     return f'<section class="diagnosis">\n{body}\n</section>'
 
 

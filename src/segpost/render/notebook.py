@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from segpost.render.html import format_row
-from segpost.render.tables import Table
+from segpost.render.tables import Table, is_text_column
 from segpost.render.text import escape_html
 
 STYLE = """<style>
@@ -63,8 +62,8 @@ def format_compact_table(table: Table) -> str:
         return ""
 
     caption = f"<caption>{escape_html(table.title)}</caption>" if table.title else ""
-    head = f"<thead>{format_row(table, 'th', table.head)}</thead>" if any(table.head) else ""
-    rows = "".join(format_row(table, "td", cells) for cells in table.rows)
+    head = f"<thead>{_format_row(table, 'th', table.head)}</thead>" if any(table.head) else ""
+    rows = "".join(_format_row(table, "td", cells) for cells in table.rows)
     return f'<div class="scroll"><table>{caption}{head}<tbody>{rows}</tbody></table></div>'
 
 
@@ -102,8 +101,18 @@ def format_colors(entries: Iterable[tuple[str, Color | None]]) -> str:
 
 
 def format_image(source: str, description: str) -> str:
-    """Return an image, given the URL of `render.html.embed_image` and what it shows."""
+    """Return an image, given the URL of `embed_image` and what it shows."""
     return f'<img src="{source}" alt="{escape_html(description)}">'
+
+
+def _format_row(table: Table, tag: str, cells: Sequence[str]) -> str:
+    """Return a row of a table; `tag` is "th" or "td"."""
+    content = "".join(
+        f"<{tag}{' class=words' if is_text_column(table, column) else ''}>"
+        f"{escape_html(cell)}</{tag}>"
+        for column, cell in enumerate(cells)
+    )
+    return f"<tr>{content}</tr>"
 
 
 def _swatch(color: Color) -> str:

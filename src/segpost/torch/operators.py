@@ -12,6 +12,7 @@ from segpost._core import arguments
 from segpost._core.arguments import Check, NanRule
 from segpost._core.arrays import label_dtype
 from segpost._core.sampling import Grid
+from segpost.pipeline.decoding import Decoding
 from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode, ProbabilitiesDtype
 from segpost.pipeline.results import OUTPUTS, TopK, Want
 from segpost.torch.registration import define, empty_like, split_shape
@@ -326,9 +327,10 @@ def _as_tensors(result: Tensor | TopK) -> tuple[Tensor, ...]:
 _postprocess = define(
     "postprocess(Tensor logits, Tensor? image=None, *, int axis=-3, SymInt[]? size=None, "
     "str grid='half_pixel', str? palette=None, float[] alpha, str? crf=None, "
-    "float? threshold=None, float[]? quantization=None, str confidence_mode='exact', "
-    "str confidence_dtype='float32', str probabilities_dtype='float32', int topk=3, "
-    "str nan='raise', str check='sync', str[] want) -> Tensor[]",
+    "float? threshold=None, str decode='argmax', float[]? quantization=None, "
+    "str confidence_mode='exact', str confidence_dtype='float32', "
+    "str probabilities_dtype='float32', int topk=3, str nan='raise', str check='sync', "
+    "str[] want) -> Tensor[]",
     _run_postprocess,
     _empty_results,
     has_float_result=True,
@@ -346,6 +348,7 @@ def postprocess(
     alpha: float | Sequence[float] = 0.5,
     crf: str | None = None,
     threshold: float | None = None,
+    decode: Decoding = "argmax",
     quantization: Sequence[float] | None = None,
     confidence_mode: ConfidenceMode = "exact",
     confidence_dtype: ConfidenceDtype = "float32",
@@ -381,6 +384,7 @@ def postprocess(
         alpha=_as_list(alpha),
         crf=crf,
         threshold=threshold,
+        decode=decode,
         quantization=quantization,
         confidence_mode=confidence_mode,
         confidence_dtype=confidence_dtype,

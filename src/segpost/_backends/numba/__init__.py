@@ -4,6 +4,7 @@ from segpost._backends import features
 from segpost._backends.numba import color, queries, spatial
 from segpost._backends.numba.crf import solver
 from segpost._backends.numba.labels import (
+    decoding,
     majority,
     masks,
     operations,
@@ -19,7 +20,7 @@ from segpost._backends.numba.metrics import (
     instances,
     panoptic,
 )
-from segpost._backends.numba.objects import connect, polygons, runs
+from segpost._backends.numba.objects import connect, polygons, runs, shared
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import queries as defined_queries
 from segpost._backends.volumes import image_by_image
@@ -33,6 +34,7 @@ globals().update(
         color,
         confusion,
         connect,
+        decoding,
         distances,
         features,
         instances,
@@ -46,6 +48,7 @@ globals().update(
         rle,
         run_lengths,
         runs,
+        shared,
         solver,
         spatial,
         volume_masks,

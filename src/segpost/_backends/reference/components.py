@@ -45,6 +45,31 @@ def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> 
     return np.array(counts, np.int64)
 
 
+def count_shared_pixels(
+    region: Array,
+    other: Array,
+    offsets: Array,
+    column: Array,
+    top: Array,
+    bottom: Array,
+    other_offsets: Array,
+    other_column: Array,
+    other_top: Array,
+    other_bottom: Array,
+) -> Array:
+    """Return the pixels that both regions of every pair have."""
+    regions, others = (
+        [{(x, y) for x, y0, y1 in runs for y in range(y0, y1)} for runs in _runs_of_regions(*one)]
+        for one in (
+            (offsets, column, top, bottom),
+            (other_offsets, other_column, other_top, other_bottom),
+        )
+    )
+    return np.array(
+        [len(regions[i] & others[j]) for i, j in zip(region, other, strict=True)], np.int64
+    )
+
+
 def complement_runs(
     offsets: Array, column: Array, top: Array, bottom: Array, box: Array
 ) -> tuple[Array, Array, Array, Array]:

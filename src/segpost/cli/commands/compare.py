@@ -15,6 +15,7 @@ from segpost._core.text import display_path
 from segpost.cli.comparison.arguments import add_arguments
 from segpost.cli.gates import MISSED, Gates, named_gates, print_missed
 from segpost.cli.junit import format_junit
+from segpost.cli.origin import describe_origin
 from segpost.cli.output import (
     check_stdout,
     is_stdout,
@@ -172,4 +173,5 @@ def _format_html(
         "samples": f"{arguments.samples:,}",
         "seed": str(arguments.seed),
     }
-    return format_comparisons(comparisons, folders, facts, percent=arguments.percent)
+    origin = describe_origin(arguments)
+    return format_comparisons(comparisons, folders, facts, origin, percent=arguments.percent)

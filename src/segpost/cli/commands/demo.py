@@ -8,6 +8,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import segpost
 from segpost._core.text import display_path
 from segpost.cli.demo import scene, timing
@@ -15,9 +17,11 @@ from segpost.cli.demo.detail import enlarge_side_by_side
 from segpost.cli.demo.page import format_demo
 from segpost.cli.installation import installation_facts
 from segpost.cli.options import file_path
+from segpost.cli.origin import describe_origin
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.files.temporary import remove_dead_temporaries
-from segpost.files.writing import atomic_write, write_png, write_text
+from segpost.files.writing import atomic_write, write_photograph, write_text
+from segpost.render.html.pictures import PHOTOGRAPH_OPTIONS, photograph_format
 
 DETAIL = (0, 100, 140, 240)  # left, top, right, bottom: leaves and eaves before sky and shore
 DETAIL_FACTOR = 3
@@ -58,19 +62,21 @@ def run(arguments: argparse.Namespace) -> int:
         refined, crf = refine_with_crf(example.image, example.logits, example.palette)
     changed = _print_changed(seg, refined)
     tables = [] if arguments.no_timing else _print_timings(example, crf)
-    images = _images(example, seg, lines, refined)
-    for name, image in images.items():
-        write_png(out / name, image)
-    for what in ("labels", "color", "overlay", "confidence"):
-        seg.save(out / f"{what}.png", what=what)
-    with atomic_write(out / "figure.png") as temporary:
-        seg.figure().savefig(temporary, dpi=120)
+    pictures = _pictures(example, seg, lines, refined)
+    files = {name: out / f"{name}.{photograph_format()}" for name in (*pictures, "figure")}
+    for name, image in pictures.items():
+        write_photograph(files[name], image, **PHOTOGRAPH_OPTIONS)
+    with atomic_write(files["figure"]) as temporary:
+        seg.figure().savefig(temporary, dpi=120, pil_kwargs=PHOTOGRAPH_OPTIONS)
+    for what in ("labels", "color"):
+        files[what] = out / f"{what}.png"
+        seg.save(files[what], what=what)
     code = "\n".join(map(inspect.getsource, (make_results, refine_with_crf)))
-    write_text(
-        out / "report.html", format_demo(out, seg, tables, code, changed, installation_facts())
-    )
+    facts, origin = installation_facts(), describe_origin(arguments)
+    page = format_demo(files, seg, tables, code, changed, facts, origin)
+    write_text(out / "report.html", page)
     report = display_path(out / "report.html")
-    print(f"{len(images) + 6} files are in {display_path(out)}; open {report}")
+    print(f"{len(files) + 1} files are in {display_path(out)}; open {report}")
     return 0
 
 
@@ -134,26 +140,28 @@ def _print_timings(example: scene.Scene, crf: segpost.DenseCRF | None) -> list[t
     return tables
 
 
-def _images(
+def _pictures(
     example: scene.Scene,
     seg: segpost.Segmentation,
     lines: Any,
     refined: segpost.Segmentation | None,
 ) -> dict[str, Any]:
-    """Return the images of the demo by the names of their files."""
+    """Return the photographs of the demo, and what was drawn on them, by name."""
     image, palette, rectangles = example.image, example.palette, example.rectangles
     drawing = segpost.overlay(image, rectangles, palette, alpha=0.6)
     drawing[rectangles == 255] = image[rectangles == 255]
     images = {
-        "photograph.png": image,
-        "rectangles.png": drawing,
-        "contours.png": lines,
+        "photograph": image,
+        "rectangles": drawing,
+        "contours": lines,
+        "overlay": seg.overlay,
+        "confidence": np.rint(255 * seg.confidence).astype(np.uint8),
     }
     if refined is not None:
-        images["refined.png"] = refined.overlay
+        images["refined"] = refined.overlay
         overlays = [
             segpost.overlay(image, labels, palette, alpha=0.4, contour=1)
             for labels in (seg.labels, refined.labels)
         ]
-        images["crf.png"] = enlarge_side_by_side([image, *overlays], DETAIL, DETAIL_FACTOR)
+        images["crf"] = enlarge_side_by_side([image, *overlays], DETAIL, DETAIL_FACTOR)
     return images

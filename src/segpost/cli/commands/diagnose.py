@@ -11,16 +11,16 @@ import segpost
 from segpost import Diagnosis
 from segpost._core.sampling import GRIDS
 from segpost._core.text import FILE_ERRORS, display_path
+from segpost.cli.diagnosis.page import format_diagnosis
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, file_path, fraction, positive_integer
+from segpost.cli.origin import describe_origin
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error
 from segpost.evaluation.class_names import read_class_names
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import MAX_PIXELS, limit_pixels, read_unconverted
-from segpost.render.html import format_page
-from segpost.render.text import escape_html
 
 ARRAY_FILES = ("logits", "again", "input")
 IMAGE_FILES = ("labels", "target", "image", "color")
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     writers: dict[str, Callable[[Diagnosis], str]] = {
         "json": Diagnosis.to_json,
         "markdown": Diagnosis.to_markdown,
-        "report": lambda diagnosis: format_diagnosis(diagnosis, files),
+        "report": lambda diagnosis: format_diagnosis(diagnosis, files, describe_origin(arguments)),
     }
     outputs = {name: path for name in writers if (path := getattr(arguments, name)) is not None}
     check_stdout({f"--{name}": path for name, path in outputs.items()})
@@ -156,21 +156,6 @@ def run(arguments: argparse.Namespace) -> int:
     if has_failed:
         return 2
     return int(any(finding.rank != "hint" for finding in diagnosis.findings))
-
-
-def format_diagnosis(diagnosis: Diagnosis, files: dict[str, Path]) -> str:
-    """Return a diagnosis as an HTML page.
-
-    Parameters
-    ----------
-    diagnosis : Diagnosis
-        What was found.
-    files : dict of str to Path
-        The files that were read, by the argument that they are.
-    """
-    names = ", ".join(f"{name}: {display_path(Path(path.name))}" for name, path in files.items())
-    body = f'<p class="soft">{escape_html(names)}</p>\n{diagnosis.to_html()}'
-    return format_page("segpost diagnosis", body)
 
 
 def _read(name: str, path: Path, max_pixels: int) -> Any:

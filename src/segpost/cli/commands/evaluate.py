@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         importlib.import_module("matplotlib.figure")
     outputs = check_outputs(arguments, input_files(arguments))
     job = evaluation_from(arguments)
-    gates = gates_from(arguments, job.counter.empty_counts().cm)
+    gates = gates_from(arguments, *job.counter.empty_counts())
     if arguments.run is not None:
         from segpost.cli.commands import count, merge  # they take time, and are needed here only
 

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         importlib.import_module("matplotlib.figure")
     plan = Plan.read(arguments.run)
     outputs = check_outputs(arguments, [*plan.roots(), *plan.files(), arguments.baseline])
-    gates = gates_from(arguments, plan.counter.empty_counts().cm)
+    gates = gates_from(arguments, *plan.counter.empty_counts())
     return report_run(plan, outputs, gates, arguments)
 
 

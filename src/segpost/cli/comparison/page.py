@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-import segpost
 from segpost import RunComparison
 from segpost._core.text import FILE_ERRORS
-from segpost.cli.evaluation.style import SCRIPT, STYLE
 from segpost.cli.messages import describe_cli_error
-from segpost.cli.pictures import caption, embed_image_file, embed_labels
+from segpost.cli.pictures import embed_image_file, embed_labels
 from segpost.evaluation.pairing import find_images
 from segpost.files.images import read_labels
 from segpost.metrics.report import runs
 from segpost.metrics.run_values import ImageDelta, ScoreDelta
-from segpost.render.html import format_facts, format_figure, format_page, format_table
-from segpost.render.tables import format_percent, format_score, in_percent
-from segpost.render.text import escape_html
+from segpost.render.html.figures import (
+    Color,
+    Entry,
+    Picture,
+    format_figure,
+    format_legend,
+    format_missing_figure,
+    format_panels,
+    format_swatch,
+)
+from segpost.render.html.frame import Origin, Section, format_notes, format_page
+from segpost.render.html.tables import Cell, Column, Row, format_facts, format_rows, format_table
+from segpost.render.tables import Table, format_percent, format_score, in_percent
+from segpost.render.text import as_printable, escape_html
 
 VOID_COLOR = (224, 224, 192)
 READ_CURE = "pictures of the page need label maps: one number a pixel"
-UNSORTED = ("interval", "")  # columns that the button of no head sorts
-INTERVAL_STYLE = """
-.packed { margin-top: 20px; }
-.interval { position: relative; height: 18px; min-width: 180px; }
-.interval i { position: absolute; top: 8px; height: 3px; background: var(--soft); }
-.interval b { position: absolute; top: 5px; width: 9px; height: 9px; margin-left: -4px;
-  border-radius: 50%; background: var(--accent); }
-.interval b.fall { background: var(--wrong); }
-.interval u { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--line); }
-"""
+INTERVAL = (200, 14)  # width and height of a drawn interval
 
 
 class PictureFolders(NamedTuple):
@@ -52,6 +52,7 @@ def format_comparisons(
     comparisons: Sequence[RunComparison],
     folders: Sequence[PictureFolders],
     facts: Mapping[str, str],
+    origin: Origin,
     *,
     percent: bool,
 ) -> str:
@@ -64,87 +65,115 @@ def format_comparisons(
         Of each comparison.
     facts : mapping of str to str
         What the numbers depend on.
+    origin : Origin
+        What makes the page.
     percent : bool
         Give scores in percent.
     """
-    body = "".join(
-        _section(comparison, where, percent)
+    sections = [
+        section
         for comparison, where in zip(comparisons, folders, strict=True)
+        for section in _sections(comparison, where, percent)
+    ]
+    sections.append(Section("How it was compared", format_facts(facts.items())))
+    names = [name for comparison in comparisons for name in comparison.names[1:]]
+    lead = f"What {', '.join(names)} gained and lost against {comparisons[0].names[0]}."
+    return format_page("segpost comparison", sections, lead=lead, origin=origin)
+
+
+def _sections(
+    comparison: RunComparison, folders: PictureFolders, percent: bool
+) -> Iterator[Section]:
+    """Yield everything about one comparison."""
+    colors = _class_colors(comparison, folders)
+
+    def format_deltas(title: str, kind: str, deltas: Sequence[ScoreDelta]) -> str:
+        bounds = [abs(x) for d in deltas for x in (d.low, d.high, d.delta) if not math.isnan(x)]
+        scale = max(bounds, default=0.0) or 1.0
+        rows = [_delta_row(delta, scale, percent, colors) for delta in deltas]
+        columns = _delta_columns(comparison, kind)
+        return f"<h3>{title}</h3>{format_rows(title, columns, rows)}"
+
+    yield Section(
+        f"{comparison.names[1]} against {comparison.names[0]}",
+        format_notes(runs.sentences(comparison))
+        + format_deltas("Scores", "score", runs.named_means(comparison))
+        + format_deltas("IoU of classes", "class", runs.sorted_classes(comparison)),
     )
-    values = {**facts, "segpost": segpost.__version__}
-    body += f"<h2>How it was compared</h2>{format_facts(values.items())}"
-    return format_page("segpost comparison", body, style=STYLE + INTERVAL_STYLE, script=SCRIPT)
+    images = [_format_tables(runs.image_tables(comparison), percent, {})]
+    images.append(_pictures(comparison, folders, colors))
+    yield Section("Images", "".join(images))
+    confusions = _format_tables(runs.confusion_tables(comparison), percent, colors, "rows")
+    yield Section("Confusions", confusions)
 
 
-def _section(comparison: RunComparison, folders: PictureFolders, percent: bool) -> str:
-    """Return everything about one comparison."""
-    show = in_percent if percent else (lambda part: part)
-    notes = "".join(f"<li>{escape_html(line)}</li>" for line in runs.sentences(comparison))
-    tables = [*runs.image_tables(comparison), *runs.confusion_tables(comparison)]
-    rest = "".join(format_table(show(table)) for table in tables)  # type: ignore[arg-type]
-    return (
-        f"<h2>{escape_html(comparison.names[1])} against {escape_html(comparison.names[0])}</h2>"
-        f'<ul class="notes">{notes}</ul>'
-        f"{_delta_table('Scores', comparison, runs.named_means(comparison), percent)}"
-        f"{_delta_table('IoU of classes', comparison, runs.sorted_classes(comparison), percent)}"
-        f'<div class="packed">{rest}</div>{_pictures(comparison, folders)}'
-    )
-
-
-def _delta_table(
-    title: str, comparison: RunComparison, deltas: Sequence[ScoreDelta], percent: bool
+def _format_tables(
+    tables: Iterable[Table], percent: bool, colors: Mapping[str, Color], css_class: str = "side"
 ) -> str:
-    """Return deltas with their intervals, drawn to one scale around 0."""
-    bounds = [abs(x) for d in deltas for x in (d.low, d.high, d.delta) if not math.isnan(x)]
-    scale = max(bounds, default=0.0) or 1.0
-    names = ("score", *comparison.names, "delta", "interval", "", "p")
-    head = "".join(
-        f'<th aria-sort="none"><button type="button">{escape_html(name)}</button></th>'
-        if name not in UNSORTED
-        else f"<th>{name}</th>"
-        for name in names
-    )
-    rows = "".join(_delta_row(delta, scale, percent) for delta in deltas)
-    return (
-        f'<h3>{title}</h3><div class="card scroll"><table class="plain sortable">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    """Return tables, by default side by side; nothing where none has a row."""
+    shown = [in_percent(table) if percent else table for table in tables if table.rows]
+    content = "".join(format_table(table, colors) for table in shown if isinstance(table, Table))
+    return f'<div class="{css_class}">{content}</div>' if content else ""
 
 
-def _delta_row(delta: ScoreDelta, scale: float, percent: bool) -> str:
+def _class_colors(comparison: RunComparison, folders: PictureFolders) -> dict[str, Color]:
+    """Return the colors of the classes by their names."""
+    names = map(as_printable, comparison.a.class_names)
+    return dict(zip(names, map(tuple, folders.colors.tolist()), strict=False))
+
+
+def _delta_columns(comparison: RunComparison, kind: str) -> list[Column]:
+    a, b = comparison.names
+    numbers = map(Column, (a, b, "delta"))
+    interval = Column(f"{comparison.level:.0%} interval", is_sortable=False)
+    return [Column(kind, is_number=False), *numbers, interval, Column("p")]
+
+
+def _delta_row(delta: ScoreDelta, scale: float, percent: bool, colors: Mapping[str, Color]) -> Row:
+    """Return a delta with its interval, which is drawn to one scale around 0."""
+
     def shown(value: float, sign: bool = False) -> str:
         if percent:
             return format_percent(value, sign="+" if sign else "")
         return format_score(value, sign=sign)
 
-    bar, interval = "", "-"
+    interval = "-"
     if not math.isnan(delta.low):
-        low, middle, high = (50 + 50 * x / scale for x in (delta.low, delta.delta, delta.high))
-        fall = " class=fall" if delta.delta < 0 else ""
-        bar = (
-            f'<div class="interval"><u style="left:50%"></u><i style="left:{low:.1f}%;'
-            f'width:{high - low:.1f}%"></i><b{fall} style="left:{middle:.1f}%"></b></div>'
-        )
-        interval = f"{shown(delta.low, True)} to {shown(delta.high, True)}"
+        drawn = _draw_interval(delta, scale)
+        interval = f"{drawn}{shown(delta.low, True)} to {shown(delta.high, True)}"
     p_value = "-" if math.isnan(delta.p_value) else f"{delta.p_value:.2g}"
-    cells = (
-        (delta.a, shown(delta.a)),
-        (delta.b, shown(delta.b)),
-        (delta.delta, shown(delta.delta, True)),
+    name = as_printable(delta.name)
+    swatch = format_swatch(colors[name]) if name in colors else ""
+    return Row(
+        [
+            Cell(swatch + escape_html(name)),
+            Cell(shown(delta.a), delta.a),
+            Cell(shown(delta.b), delta.b),
+            Cell(shown(delta.delta, True), delta.delta),
+            Cell(interval),
+            Cell(p_value, delta.p_value),
+        ]
     )
-    columns = "".join(f'<td data-value="{_sort_key(value)}">{cell}</td>' for value, cell in cells)
+
+
+def _draw_interval(delta: ScoreDelta, scale: float) -> str:
+    width, height = INTERVAL
+    low, middle, high = (
+        width / 2 + 0.48 * width * x / scale for x in (delta.low, delta.delta, delta.high)
+    )
+    fall = ' class="fall"' if delta.delta < 0 else ""
+    y = height / 2
     return (
-        f"<tr><td>{escape_html(delta.name)}</td>{columns}<td>{interval}</td><td>{bar}</td>"
-        f'<td data-value="{_sort_key(delta.p_value)}">{p_value}</td></tr>'
+        f'<svg class="interval" viewBox="0 0 {width} {height}" aria-hidden="true">'
+        f'<line class="zero" x1="{width / 2}" x2="{width / 2}" y1="0" y2="{height}"></line>'
+        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"></line>'
+        f'<circle{fall} cx="{middle:.1f}" cy="{y}" r="4.5"></circle></svg>'
     )
 
 
-def _sort_key(value: float) -> str:
-    """Return what a column is sorted by; rows without a value come last."""
-    return "-9" if math.isnan(value) else repr(value)
-
-
-def _pictures(comparison: RunComparison, folders: PictureFolders) -> str:
+def _pictures(
+    comparison: RunComparison, folders: PictureFolders, colors: Mapping[str, Color]
+) -> str:
     """Return the images that fell and rose most, side by side."""
     if not folders.preds:
         return ""
@@ -156,11 +185,13 @@ def _pictures(comparison: RunComparison, folders: PictureFolders) -> str:
     sources = [("image", folders.images), ("target", folders.targets)]
     sources += list(zip(comparison.names, folders.preds, strict=True))
     found = {title: {} if folder is None else find_images(folder, ids) for title, folder in sources}
-    return "".join(
+    cards = "".join(
         f"<h3>{title}</h3>{''.join(_card(image, comparison, found, folders) for image in images)}"
         for title, images in groups
         if images
     )
+    entries = [Entry("no class", VOID_COLOR), *(Entry(*item) for item in colors.items())]
+    return format_legend(entries) + cards if cards else ""
 
 
 def _card(
@@ -171,8 +202,11 @@ def _card(
 ) -> str:
     """Return the panels of one image."""
     name = str(image.id)
-    panels = "".join(_panels(name, found, folders))
     a, b = comparison.names
+    shown = [*_panels(name, found, folders)]
+    titles = [title for title, _ in shown]
+    pair = (titles.index(a), titles.index(b)) if {a, b} <= {*titles} else None
+    panels = format_panels([figure for _, figure in shown], pair, f"Compare {a} and {b}")
     facts = (
         f"mIoU {a} {format_score(image.a)}",
         f"{b} {format_score(image.b)}",
@@ -181,28 +215,28 @@ def _card(
     details = "".join(f'<span class="soft">{escape_html(fact)}</span>' for fact in facts)
     return (
         f'<div class="card shot"><header><strong>{escape_html(name)}</strong>{details}</header>'
-        f'<div class="panels">{panels}</div></div>'
+        f"{panels}</div>"
     )
 
 
 def _panels(
     name: str, found: Mapping[str, Mapping[str, Path]], folders: PictureFolders
-) -> Iterator[str]:
-    """Yield the photograph, the target and the predictions of an image."""
+) -> Iterator[tuple[str, str]]:
+    """Yield the titles and figures of the photograph, the target and the predictions."""
     for title, paths in found.items():
         path = paths.get(name)
         if path is None:
             continue
         try:
             if title == "image" and folders.images is not None:
-                source, css_class = embed_image_file(path, None), "photo"
+                source, is_photograph = embed_image_file(path, None), True
             else:
                 labels = read_labels(path, None, lambda size: None, READ_CURE)
                 void = len(folders.colors)
                 rows = np.where((labels >= 0) & (labels < void), labels, void).astype(np.intp)
                 table = np.concatenate([folders.colors, [VOID_COLOR]]).astype(np.uint8)
-                source, css_class = embed_labels(rows, table), ""
+                source, is_photograph = embed_labels(rows, table), False
         except FILE_ERRORS as error:
-            yield caption(describe_cli_error(error, path.name))
+            yield "", format_missing_figure(describe_cli_error(error, path.name))
             continue
-        yield format_figure(source, title, css_class, description=f"{title} of {name}")
+        yield title, format_figure(Picture(source, f"{title} of {name}", is_photograph), title)

@@ -3,59 +3,43 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import segpost
 from segpost.cli.demo import timing
-from segpost.render.html import embed_file, format_facts, format_page
+from segpost.render.html.figures import (
+    Entry,
+    Picture,
+    format_comparison,
+    format_figure,
+    format_legend,
+    format_picture,
+)
+from segpost.render.html.frame import Origin, Section, format_note, format_page
+from segpost.render.html.pictures import embed_file
+from segpost.render.html.tables import format_facts, format_table
+from segpost.render.tables import Table
 from segpost.render.text import escape_html
-
-STYLE = """
-.top { display: grid; grid-template-columns: 1fr 290px; gap: 20px; margin-top: 26px; }
-.pair { --cut: 42%; position: relative; line-height: 0; }
-.pair img, .pair svg { display: block; width: 100%; }
-.pair > :nth-child(2) { position: absolute; inset: 0; clip-path: inset(0 0 0 var(--cut)); }
-.pair::after { content: ""; position: absolute; top: 0; bottom: 0; left: var(--cut); width: 2px;
-  background: #fff; box-shadow: 0 0 4px #0008; }
-.pair input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
-  cursor: ew-resize; z-index: 1; }
-.pair:focus-within { outline: 3px solid var(--accent); }
-.legend { padding: 16px 20px; align-self: start; }
-.legend li { display: grid; grid-template-columns: 16px 1fr auto; gap: 4px 10px;
-  align-items: center; margin: 11px 0; }
-.legend ul { list-style: none; margin: 0; padding: 0; }
-.legend i { width: 16px; height: 16px; border-radius: 4px; }
-.legend b { grid-column: 2 / 4; height: 5px; border-radius: 3px; background: var(--line);
-  overflow: hidden; } .legend b span { display: block; height: 100%; }
-.gallery { display: grid; gap: 20px;
-  grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); }
-.thirds { display: grid; grid-template-columns: repeat(3, 1fr); text-align: center; }
-@media (max-width: 820px) { .top { grid-template-columns: 1fr; } }
-@media print { .pair input { display: none; } .pair { --cut: 50%; break-inside: avoid; }
-  h2 + .pair { width: 50%; }
-  .top { grid-template-columns: 1fr 200px; gap: 12px; } .legend { padding: 8px 12px; }
-  .gallery { grid-template-columns: 1fr 1fr; gap: 12px; } figcaption { padding: 5px 10px; } }
-"""
 
 # Title, words below the image, and a description for a reader who cannot see it.
 GALLERY = {
-    "rectangles.png": (
+    "rectangles": (
         "What the classifier learned from",
         "rectangles drawn by hand",
         "the photograph with rectangles in the colors of the classes on parts of each",
     ),
-    "color.png": (
+    "color": (
         "Colors",
         "the label map through the palette",
         "every pixel in the color of its class: {shares}",
     ),
-    "contours.png": (
+    "contours": (
         "Contours",
         "a light overlay with opaque lines between labels",
         "the photograph, lightly tinted, with lines where classes meet",
     ),
-    "confidence.png": (
+    "confidence": (
         "Confidence",
         "probability of the label: white is 1, black is 0",
         "a gray image, light inside of the classes and dark where they meet",
@@ -63,23 +47,37 @@ GALLERY = {
 }
 PHOTOGRAPH = "photograph of a pagoda among trees, in front of a lake"
 OVERLAY = "the photograph with the colors of the classes over it: {shares}"
+DETAIL = (
+    "a detail of the photograph, and its labels before and after the CRF: afterwards the lines "
+    "between them follow eaves and leaves"
+)
+ABOUT_CRF = (
+    "Logits at 1/8 of the size do not show where edges are; the photograph does. It is no second "
+    "opinion: where colors are alike, as on the eaves in the shade, a label may also lose to the "
+    "one beside it."
+)
+SOURCES = (
+    "Photograph: china.jpg as bundled with scikit-learn. The logits are those of a kernel "
+    "classifier fitted on the rectangles above; it stands in for a network."
+)
 REFINED = "the same after the CRF, whose labels follow the edges of the photograph"
 
 
 def format_demo(
-    folder: Path,
+    files: Mapping[str, Path],
     seg: segpost.Segmentation,
     tables: Sequence[timing.Table],
     code: str,
     changed: float | None,
     facts: Sequence[tuple[str, str]],
+    origin: Origin,
 ) -> str:
-    """Return the report as an HTML page, with the images of a folder inside.
+    """Return the report as an HTML page, with the images of the demo inside.
 
     Parameters
     ----------
-    folder : Path
-        Where the images of the demo are.
+    files : mapping of str to Path
+        The images of the demo by name.
     seg : Segmentation
         What they were made from.
     tables : sequence of timing.Table
@@ -90,47 +88,83 @@ def format_demo(
         The share of the labels that the CRF changed; None where there was none.
     facts : sequence of (name, value)
         What the installation consists of.
+    origin : Origin
+        What makes the page.
     """
     height, width = seg.labels.shape
     shares = _describe_shares(seg)
-    gallery = "".join(
-        _card(folder, name, title, words, description.format(shares=shares))
+    overlay = _picture(files, "overlay", OVERLAY.format(shares=shares))
+    lead = (
+        "What comes after a segmentation network: from logits at 1/8 of the size to labels, "
+        f"colors, confidence and overlays of {height} \N{MULTIPLICATION SIGN} {width} pixels."
+    )
+    sections = [
+        Section("", _top(files, seg, overlay)),
+        Section("Images", _gallery(files, shares)),
+        Section("Dense CRF", "" if changed is None else _crf(files, overlay, changed)),
+        Section(
+            "The code that made them",
+            f'<div class="card"><pre tabindex="0">{_escape_lines(textwrap.dedent(code).strip())}'
+            "</pre></div>",
+        ),
+        Section("Time", "".join(map(_timings, tables))),
+        Section("This installation", format_facts(facts) + format_note(SOURCES)),
+    ]
+    return format_page("segpost demo", sections, lead=lead, origin=origin)
+
+
+def _top(files: Mapping[str, Path], seg: segpost.Segmentation, overlay: Picture) -> str:
+    """Return the photograph beside its overlay, and the classes."""
+    pair = format_comparison(
+        _picture(files, "photograph", PHOTOGRAPH, is_photograph=True),
+        overlay,
+        "photograph or overlay",
+        "Drag, or use the arrow keys: the photograph on the left, the overlay on the right.",
+    )
+    legend = format_legend(_legend(seg), "Classes and their area")
+    return (
+        f'<div class="top">{pair}<div class="card areas"><strong>Classes and their area</strong>'
+        f"{legend}</div></div>"
+    )
+
+
+def _gallery(files: Mapping[str, Path], shares: str) -> str:
+    cards = "".join(
+        _card(_picture(files, name, description.format(shares=shares)), title, words)
         for name, (title, words, description) in GALLERY.items()
     )
-    timings = f"<h2>Time</h2>{''.join(map(_timings, tables))}" if tables else ""
-    pair = _format_slider(
-        _format_image(folder / "photograph.png", PHOTOGRAPH),
-        _define_image(folder / "overlay.png", "overlay", (width, height), shares),
-        "photograph or overlay",
+    description = f"image, labels and overlay side by side, with a legend: {shares}"
+    figure = _picture(files, "figure", description, is_photograph=True)
+    wide = _card(figure, "Figure", "seg.figure(), drawn by matplotlib")
+    return f'<div class="gallery">{cards}</div><div class="wide">{wide}</div>'
+
+
+def _card(picture: Picture, title: str, words: str) -> str:
+    return f'<div class="card">{format_figure(picture, title, words)}</div>'
+
+
+def _crf(files: Mapping[str, Path], overlay: Picture, changed: float) -> str:
+    """Return the labels before and after the CRF."""
+    pair = format_comparison(
+        overlay._replace(description="overlay before the CRF, as above"),
+        _picture(files, "refined", REFINED),
+        "before or after the CRF",
+        f"Before the CRF on the left, after it on the right. It changed {changed:.1%} of the "
+        "labels.",
     )
-    figure = _card(
-        folder,
-        "figure.png",
-        "Figure",
-        "seg.figure(), drawn by matplotlib",
-        f"image, labels and overlay side by side, with a legend: {shares}",
+    columns = "".join(f"<span>{name}</span>" for name in ("Photograph", "Before", "After"))
+    detail = format_picture(_picture(files, "crf", DETAIL))
+    return (
+        f"{pair}{format_note(ABOUT_CRF)}"
+        f'<figure class="card wide"><button type="button" class="open" title="Open large">{detail}'
+        f'</button><figcaption class="thirds">{columns}</figcaption></figure>'
     )
-    body = f"""<p class="soft">What comes after a segmentation network: from logits at 1/8 of the
-size to labels, colors, confidence and overlays of {height} &times; {width} pixels.</p>
-<div class="top">
-<div>
-{pair}
-<p class="soft small">Drag to compare the photograph with the overlay.</p>
-</div>
-<div class="card legend"><strong>Classes and their area</strong>{_legend(seg)}</div>
-</div>
-<h2>Images</h2>
-<div class="gallery">{gallery}</div>
-<div class="wide">{figure}</div>
-{"" if changed is None else _crf(folder, changed, (width, height))}
-<h2>The code that made them</h2>
-<div class="card"><pre>{_escape_lines(textwrap.dedent(code).strip())}</pre></div>
-{timings}
-<h2>This installation</h2>
-{format_facts(facts)}
-<p class="soft small">Photograph: china.jpg as bundled with scikit-learn. The logits are those of a
-kernel classifier fitted on the rectangles above; it stands in for a network.</p>"""
-    return format_page("segpost demo", body, style=STYLE)
+
+
+def _picture(
+    files: Mapping[str, Path], name: str, description: str, *, is_photograph: bool = False
+) -> Picture:
+    return Picture(embed_file(files[name]), description, is_photograph)
 
 
 def _escape_lines(text: str) -> str:
@@ -138,100 +172,25 @@ def _escape_lines(text: str) -> str:
     return "\n".join(map(escape_html, text.split("\n")))
 
 
-def _crf(folder: Path, changed: float, size: tuple[int, int]) -> str:
-    """Return the labels before and after the CRF."""
-    pair = _format_slider(
-        _repeat_image("overlay", size, "overlay before the CRF, as above"),
-        _format_image(folder / "refined.png", REFINED),
-        "before or after the CRF",
-    )
-    columns = "".join(f"<span>{name}</span>" for name in ("Photograph", "Before", "After"))
-    detail = _format_image(
-        folder / "crf.png",
-        "a detail of the photograph, and its labels before and after the CRF: afterwards the lines "
-        "between them follow eaves and leaves",
-    )
-    return f"""<h2>Dense CRF</h2>
-{pair}
-<p class="soft small">Drag: before the CRF on the left, after it on the right. It changed
-{changed:.1%} of the labels. Logits at 1/8 of the size do not show where edges are; the photograph
-does. It is no second opinion: where colors are alike, as on the eaves in the shade, a label may
-also lose to the one beside it.</p>
-<figure class="card wide">{detail}
-<figcaption class="thirds">{columns}</figcaption></figure>"""
-
-
-def _format_slider(first: str, second: str, name: str) -> str:
-    """Return two images, one over the other, and a line between them that can be dragged."""
-    return f"""<div class="card pair">
-{first}
-{second}
-<input type="range" min="0" max="100" value="42" step="any" aria-label="{escape_html(name)}"
-oninput="this.parentNode.style.setProperty('--cut', this.value + '%')">
-</div>"""
-
-
-def _format_image(path: Path, description: str) -> str:
-    return f'<img src="{embed_file(path)}" alt="{escape_html(description)}">'
-
-
-def _define_image(path: Path, name: str, size: tuple[int, int], shares: str) -> str:
-    """Return an image that `_repeat_image` can show again without another copy in the page."""
-    width, height = size
-    words = escape_html(OVERLAY.format(shares=shares))
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words}"><image id="{name}" '
-        f'width="{width}" height="{height}" href="{embed_file(path)}"></image></svg>'
-    )
-
-
-def _repeat_image(name: str, size: tuple[int, int], description: str) -> str:
-    width, height = size
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape_html(description)}"><use href="#{name}"></use></svg>'
-    )
-
-
-def _card(folder: Path, name: str, title: str, words: str, description: str) -> str:
-    """Return an image with its title and what it shows."""
-    title, words = escape_html(title), escape_html(words)
-    return (
-        f'<figure class="card">{_format_image(folder / name, description)}'
-        f"<figcaption><strong>{title}</strong> &ndash; {words}</figcaption></figure>"
-    )
-
-
 def _describe_shares(seg: segpost.Segmentation) -> str:
     """Return the share of every class in words."""
-    names = (lambda label: str(label)) if seg.palette is None else seg.palette.name
-    return ", ".join(f"{names(label)} {share:.1%}" for label, share in seg.shares().items())
+    return ", ".join(f"{entry.name} {entry.detail}" for entry in _legend(seg))
 
 
-def _legend(seg: segpost.Segmentation) -> str:
-    """Return the classes with their colors and shares of the pixels."""
-    if seg.palette is None:
-        return ""
-    rows = []
-    for label, share in seg.shares().items():
-        color = "#{:02x}{:02x}{:02x}".format(*seg.palette.color(label))
-        name = escape_html(seg.palette.name(label))
-        rows.append(
-            f'<li><i style="background:{color}"></i><span>{name}</span><span>{share:.1%}</span>'
-            f'<b><span style="background:{color};width:{share:.1%}"></span></b></li>'
-        )
-    return f"<ul>{''.join(rows)}</ul>"
+def _legend(seg: segpost.Segmentation) -> list[Entry]:
+    """Return all classes of the palette with their colors and shares, the largest first."""
+    palette, shares = seg.palette, seg.shares()
+    if palette is None:
+        return []
+    labels = sorted(range(len(palette)), key=lambda label: -shares.get(label, 0.0))
+    return [
+        Entry(palette.name(label), palette.color(label), f"{shares.get(label, 0.0):.1%}")
+        for label in labels
+    ]
 
 
 def _timings(table: timing.Table) -> str:
     """Return a table of timings with its notes."""
     head, *rows = timing.table_lines(table)
-    names = "".join(f"<th>{escape_html(name)}</th>" for name in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape_html(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    notes = "".join(f'<p class="soft small">{escape_html(note)}</p>' for note in table.notes)
-    return (
-        f'<div class="card scroll wide"><table><thead><tr>{names}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{notes}"
-    )
+    content = format_table(Table("", head, rows), name="Times of the demo")
+    return f'<div class="wide">{content}</div>{"".join(map(format_note, table.notes))}'

@@ -21,6 +21,7 @@ from segpost.cli.options import (
 from segpost.evaluation.class_names import read_class_names
 from segpost.evaluation.measures import BOUNDARY_MEASURES, CITYSCAPES_FIRST_INSTANCE
 from segpost.evaluation.options import MAP_TO
+from segpost.evaluation.panoptic import LABEL_DIVISOR, PANOPTIC_FORMS
 from segpost.evaluation.planning import SHARD_IMAGES
 from segpost.files.images import MAX_PIXELS
 from segpost.metrics.dialects import DIALECTS
@@ -45,6 +46,7 @@ def add_data_set(parser: argparse.ArgumentParser) -> None:
     _add_labels(parser)
     _add_comparison(parser)
     _add_measures(parser)
+    _add_panoptic(parser)
 
 
 def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
@@ -81,6 +83,9 @@ def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
         instances=arguments.instances,
         things=arguments.things,
         first_instance=arguments.first_instance,
+        panoptic=arguments.panoptic,
+        label_divisor=arguments.label_divisor,
+        thing_classes=[int(c) if c.isdecimal() else c for c in arguments.thing_classes],
         pred_suffixes=arguments.pred_suffix,
         target_suffixes=arguments.target_suffix,
         instance_suffixes=arguments.instance_suffix,
@@ -245,6 +250,33 @@ def _add_measures(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"smallest value that is an instance; {CITYSCAPES_FIRST_INSTANCE} in cityscapes, "
         "else 1",
+    )
+
+
+def _add_panoptic(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("panoptic maps").add_argument
+    add(
+        "--panoptic",
+        nargs="?",
+        const="coco",
+        choices=PANOPTIC_FORMS,
+        metavar="FORM",
+        help="PREDS and TARGETS are panoptic maps: coco (the default), JSON files of segments or "
+        "the folders of PNG files beside them; cityscapes, instanceIds; ids, images of class * N + "
+        "instance",
+    )
+    add(
+        "--label-divisor",
+        type=positive_integer,
+        metavar="N",
+        help=f"of ids; {LABEL_DIVISOR} by default",
+    )
+    add(
+        "--thing-classes",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="of ids: the classes, by number or name, whose objects are segments of their own",
     )
 
 

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Iterator
-
 import segpost
 from segpost import Scores
 from segpost._core.text import display_path
-from segpost.cli.evaluation.style import SCRIPT, STYLE
+from segpost.cli.evaluation.class_table import format_class_table
+from segpost.cli.evaluation.measure_sections import measure_sections
+from segpost.cli.evaluation.plots import draw_for_page
 from segpost.cli.evaluation.subject import Subject
 from segpost.cli.evaluation.worst_images import format_worst_images
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
-from segpost.evaluation.summaries import class_pixels, miou_histogram
+from segpost.evaluation.summaries import miou_histogram
 from segpost.metrics.report import content, plots
-from segpost.metrics.report import measures as report_measures
-from segpost.render.html import embed_image, format_facts, format_page, format_table
-from segpost.render.tables import format_score, format_share
-from segpost.render.text import escape_html
+from segpost.render.html.figures import Color
+from segpost.render.html.frame import Section, format_note, format_notes, format_page
+from segpost.render.html.tables import format_facts, format_table
+from segpost.render.tables import format_score
+from segpost.render.text import as_printable, escape_html
 
 HISTOGRAM_BINS = 20  # of the images by their own mIoU
 MIN_HISTOGRAM_IMAGES = 10
-CLASS_HEAD = (
-    "class",
-    "IoU",
-    "Dice",
-    "precision",
-    "recall",
-    "of the target",
-    "target px",
-    "predicted px",
-)
 
 
 def format_evaluation(scores: Scores, subject: Subject, reader: PairReader) -> str:
@@ -48,37 +37,40 @@ def format_evaluation(scores: Scores, subject: Subject, reader: PairReader) -> s
         Reads the worst images again.
     """
     outcome = subject.outcome
-    warnings = "".join(f'<p class="card warn">{escape_html(n)}</p>' for n in outcome.notes())
-    notes = "".join(f"<li>{escape_html(line)}</li>" for line in content.sentences(scores))
-    worst = format_worst_images(
-        scores, outcome.cm, outcome.pairing.pairs, reader, subject.worst, subject.images
+    names = map(as_printable, scores.class_names)
+    colors = dict(zip(names, map(tuple, reader.classes.colors.tolist()), strict=True))
+    sections = [
+        Section("", _overview(scores, outcome)),
+        Section("Classes", format_class_table(scores, reader.classes.colors)),
+        Section("Confusions", _confusions(scores, outcome, colors)),
+        *measure_sections(outcome, scores.class_names, colors),
+        Section("Images", _images(scores)),
+        format_worst_images(
+            scores, outcome.cm, outcome.pairing.pairs, reader, subject.worst, subject.images
+        ),
+        Section("What other libraries would say", _comparison(outcome) if subject.compare else ""),
+        Section("How it was counted", format_facts(_facts(scores, subject).items())),
+    ]
+    return format_page(
+        "segpost evaluation", sections, lead=_summary(scores, subject), origin=subject.origin
     )
-    body = f"""<p class="soft">{_summary(scores, subject)}</p>
-{warnings}
-<div class="tiles">{_tiles(scores)}</div>
-<ul class="notes">{notes}</ul>
-<h2>Classes</h2>
-<div class="card scroll">{_class_table(scores, reader)}</div>
-<h2>Confusions</h2>
-{_matrix(scores)}
-<div class="two wide">{"".join(_confusion_tables(scores, outcome))}</div>
-{_measures(scores, outcome)}
-{_images(scores)}
-{worst}
-{_comparison(outcome) if subject.compare else ""}
-<h2>How it was counted</h2>
-{format_facts(_facts(scores, subject).items())}"""
-    return format_page("segpost evaluation", body, style=STYLE, script=SCRIPT)
 
 
 def _summary(scores: Scores, subject: Subject) -> str:
     """Return what was compared, in a sentence."""
     images = len(scores.images.ids)
-    preds, targets = (escape_html(display_path(p)) for p in (subject.preds, subject.targets))
+    preds, targets = (display_path(path) for path in (subject.preds, subject.targets))
     return (
         f"{preds} against {targets}: {images:,} image{'' if images == 1 else 's'}, "
         f"{scores.num_classes:,} classes."
     )
+
+
+def _overview(scores: Scores, outcome: Outcome) -> str:
+    """Return warnings, the scores over all classes, and what a reader of them must know."""
+    warnings = "".join(f'<p class="card warn">{escape_html(n)}</p>' for n in outcome.notes())
+    notes = format_notes(content.sentences(scores))
+    return f'{warnings}<div class="tiles">{_tiles(scores)}</div>{notes}'
 
 
 def _tiles(scores: Scores) -> str:
@@ -98,88 +90,19 @@ def _tiles(scores: Scores) -> str:
     return f'{first}<div class="others">{others}</div>'
 
 
-def _class_table(scores: Scores, reader: PairReader) -> str:
-    """Return a row a class, which the button of a column sorts."""
-    names = "".join(
-        f'<th aria-sort="none"><button type="button">{name}</button></th>' for name in CLASS_HEAD
+def _confusions(scores: Scores, outcome: Outcome, colors: dict[str, Color]) -> str:
+    """Return the matrix, the most frequent confusions, and the categories where there are some."""
+    picture = draw_for_page(
+        lambda dark: plots.matrix(scores, dark=dark),
+        "confusion matrix, shares of the target classes",
     )
-    reasons = content.left_out(scores)
-    rows = "".join(_class_row(scores, reader, label, why) for label, why in enumerate(reasons))
-    return (
-        f'<table class="plain sortable"><thead><tr>{names}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
-
-
-def _class_row(scores: Scores, reader: PairReader, label: int, reason: str | None) -> str:
-    """Return the row of a class; `reason` says why it is not in the mean."""
-    color = "#{:02x}{:02x}{:02x}".format(*reader.classes.colors[label])
-    note = ""
-    if reason:
-        title = f"not in the mean: {content.LEFT_OUT[reason]}"
-        note = f' <span class="tag" title="{title}">{reason}</span>'
-    iou = float(scores.iou[label])
-    bar = f'<i style="width:{0 if math.isnan(iou) else iou:.2%}"></i>'
-    cells = [
-        f'<td data-value="{_sort_key(iou)}"><div class="bar"><span>{bar}</span>'
-        f"<em>{format_score(iou)}</em></div></td>"
-    ]
-    for column in (scores.dice, scores.precision, scores.recall):
-        value = float(column[label])
-        cells.append(f'<td data-value="{_sort_key(value)}">{format_score(value)}</td>')
-    target, predicted = (int(pixels[label]) for pixels in class_pixels(scores))
-    part = format_share(target / max(scores.pixels, 1))
-    cells.append(f'<td data-value="{target}">{part}</td>')
-    cells += [f'<td data-value="{pixels}">{pixels:,}</td>' for pixels in (target, predicted)]
-    return (
-        f'<tr{" class=out" if reason else ""}><td><span class="swatch" '
-        f'style="background:{color}"></span>{escape_html(scores.class_names[label])}{note}</td>'
-        f"{''.join(cells)}</tr>"
-    )
-
-
-def _sort_key(value: float) -> str:
-    """Return what a column is sorted by; classes without a score come last."""
-    return "-1" if math.isnan(value) else repr(value)
-
-
-def _matrix(scores: Scores) -> str:
-    """Return the confusion matrix as an image, for light and for dark pages."""
-    light, dark = (_matrix_image(scores, dark) for dark in (False, True))
-    image = (
-        f'<picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{light}" alt="confusion matrix, shares of the target classes"></picture>'
-    )
-    if scores.num_classes <= plots.MAX_NUMBERED:
-        return f'<div class="card scroll matrix">{image}</div>'
-    return (
-        '<div class="card scroll matrix large" onclick="this.classList.toggle(\'full\')">'
-        f'{image}</div><p class="soft small">Click to see it at full size.</p>'
-    )
-
-
-def _matrix_image(scores: Scores, dark: bool) -> str:
-    buffer = io.BytesIO()
-    plots.matrix(scores, dark=dark).savefig(buffer, dpi=100, metadata={"Software": None})
-    return embed_image(buffer.getvalue(), "png")
-
-
-def _confusion_tables(scores: Scores, outcome: Outcome) -> Iterator[str]:
-    """Yield the most frequent confusions, and the categories where there are some."""
+    tables = []
     confusions = content.confusion_table(scores)
     if confusions.rows:
-        yield format_table(confusions)
+        tables.append(format_table(confusions, colors))
     if outcome.cm.groups is not None:
-        yield format_table(content.category_table(scores))
-
-
-def _measures(scores: Scores, outcome: Outcome) -> str:
-    """Return the tables of boundary and instance measures, or nothing."""
-    tables = report_measures.tables(outcome.measures, scores.class_names)
-    if not tables:
-        return ""
-    formatted = "".join(map(format_table, tables))
-    return f'<h2>Boundaries and instances</h2><div class="packed">{formatted}</div>'
+        tables.append(format_table(content.category_table(scores)))
+    return f'{picture}<div class="side">{"".join(tables)}</div>'
 
 
 def _images(scores: Scores) -> str:
@@ -188,32 +111,33 @@ def _images(scores: Scores) -> str:
     images = sum(counts)
     if images < 2:
         return ""
-    interval = content.interval_sentence(scores)
-    note = f'<p class="soft small">{escape_html(interval)}</p>' if interval else ""
     histogram = _histogram(counts) if images >= MIN_HISTOGRAM_IMAGES else ""
-    table = format_table(content.image_table(scores)._replace(title=""))
-    return f'<h2>Images</h2>{histogram}<div class="wide">{table}</div>{note}'
+    table = content.image_table(scores)._replace(title="")
+    note = format_note(content.interval_sentence(scores))
+    name = "Mean and quantiles over the images"
+    return f'<div class="rows">{histogram}{format_table(table, name=name)}</div>{note}'
 
 
 def _histogram(counts: list[int]) -> str:
     """Return how many images have which mIoU, as bars."""
     bins, highest = len(counts), max(counts)
     bars = "".join(
-        f'<i style="height:{count / highest:.1%}" title="{k / bins:g} to {(k + 1) / bins:g}: '
-        f'{count} images"></i>'
+        f'<rect x="{10 * k + 1}" width="8" y="{100 - 100 * count / highest:.1f}" '
+        f'height="{100 * count / highest:.1f}"><title>{k / bins:g} to {(k + 1) / bins:g}: '
+        f"{count} images</title></rect>"
         for k, count in enumerate(counts)
     )
     return (
-        f'<div class="card"><div class="bins">{bars}</div>'
-        '<div class="ends soft small"><span>0</span><span>images by their own mIoU</span>'
-        "<span>1</span></div></div>"
+        f'<div class="card"><svg class="bins" viewBox="0 0 {10 * bins} 100" role="img" '
+        f'preserveAspectRatio="none" aria-label="Images by their own mIoU, {bins} bars from 0 to '
+        f'1">{bars}</svg><div class="ends soft small"><span>0</span>'
+        "<span>images by their own mIoU</span><span>1</span></div></div>"
     )
 
 
 def _comparison(outcome: Outcome) -> str:
     """Return the scores by the conventions of other libraries."""
-    table = outcome.cm.compare_dialects().table()
-    return f"<h2>What other libraries would say</h2>{format_table(table)}"
+    return format_table(outcome.cm.compare_dialects().table())
 
 
 def _facts(scores: Scores, subject: Subject) -> dict[str, str]:
@@ -226,5 +150,5 @@ def _facts(scores: Scores, subject: Subject) -> dict[str, str]:
         **subject.facts,
         "dialect": scores.dialect or "segpost's own",
         "policy": policy,
-        "segpost": f"{segpost.__version__}, {config['backend']} backend",
+        "backend": config["backend"],
     }

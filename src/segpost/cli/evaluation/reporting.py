@@ -11,6 +11,7 @@ from segpost._core.text import MAX_NAMES, display_path
 from segpost.cli.evaluation.outputs import WITHOUT_SCORES, file_content, write_or_describe
 from segpost.cli.evaluation.subject import Subject
 from segpost.cli.gates import MISSED, Gates, describe_other_images, print_missed
+from segpost.cli.origin import describe_origin
 from segpost.cli.output import is_stdout, print_text
 from segpost.cli.progress import print_error
 from segpost.evaluation.outcome import Outcome
@@ -114,11 +115,11 @@ def _check_gates(
 ) -> list[GateResult]:
     """Return what the scores say of the gates, and warn of a baseline of other images."""
     if scores is None or gates.baseline is None:
-        return gates.results(scores, None)
+        return gates.results(scores, None, outcome.measures)
     warning = describe_other_images(gates.baseline, outcome.cm)
     if warning:
         print_error(warning)
-    return gates.results(scores, _scores_of(gates.baseline, arguments))
+    return gates.results(scores, _scores_of(gates.baseline, arguments), outcome.measures)
 
 
 def _subject(
@@ -145,4 +146,5 @@ def _subject(
         arguments.worst,
         arguments.images,
         arguments.compare,
+        None if arguments.html is None else describe_origin(arguments),
     )

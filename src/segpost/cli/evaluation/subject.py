@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segpost.evaluation.outcome import Outcome
+from segpost.render.html.frame import Origin
 
 
 class Subject(NamedTuple):
@@ -18,3 +19,4 @@ class Subject(NamedTuple):
     worst: int  # images to show
     images: Path | None
     compare: bool
+    origin: Origin | None  # of the HTML report, where one is written

@@ -13,18 +13,20 @@ from segpost import ConfusionMatrix, Scores, diagnose
 from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS
 from segpost.cli.messages import describe_cli_error, format_error
-from segpost.cli.pictures import caption, embed_image_file, embed_labels, invalid_color
+from segpost.cli.pictures import embed_image_file, embed_labels, invalid_color
 from segpost.evaluation.pairing import Pair, find_images
 from segpost.evaluation.reading import PairError, PairReader
-from segpost.evaluation.summaries import (
-    WorstImage,
-    frequent_classes,
-    has_ignored_pixels,
-    worst_images,
-)
-from segpost.render.findings import STYLE as FINDING_STYLE
+from segpost.evaluation.summaries import WorstImage, has_ignored_pixels, worst_images
 from segpost.render.findings import format_html
-from segpost.render.html import format_figure
+from segpost.render.html.figures import (
+    Entry,
+    Picture,
+    format_figure,
+    format_legend,
+    format_missing_figure,
+    format_panels,
+)
+from segpost.render.html.frame import Section
 from segpost.render.tables import format_score, format_share
 from segpost.render.text import escape_html
 
@@ -42,8 +44,8 @@ def format_worst_images(
     reader: PairReader,
     count: int,
     folder: Path | None = None,
-) -> str:
-    """Return the images of the smallest mIoU as HTML, nothing where none is wanted.
+) -> Section:
+    """Return the images of the smallest mIoU, nothing where none is wanted.
 
     Parameters
     ----------
@@ -61,45 +63,39 @@ def format_worst_images(
         Images to show beside their labels.
     """
     worst = worst_images(scores, cm, pairs, count)
+    title = "The worst image" if len(worst) == 1 else f"The {len(worst)} worst images"
     if not worst:
-        return ""
+        return Section(title, "")
     ids = [image.pair.id for image in worst]
     image_paths = {} if folder is None else find_images(folder, ids)
     cards = "".join(_card(image, scores, reader, image_paths.get(image.pair.id)) for image in worst)
-    title = "The worst image" if len(worst) == 1 else f"The {len(worst)} worst images"
-    legend = "".join(_legend(scores, cm, ids, reader.classes.colors))
-    return f'{FINDING_STYLE}<h2>{title}</h2><p class="keys small">{legend}</p>{cards}'
+    legend = format_legend(_legend(scores, cm, reader.classes.colors))
+    return Section(title, legend + cards)
 
 
-def _legend(
-    scores: Scores, cm: ConfusionMatrix, ids: Sequence[str], colors: npt.NDArray[np.uint8]
-) -> Iterator[str]:
-    """Yield what the colors mean: the classes of these images, and what is none."""
-    table = colors.tolist()
-    labels = frequent_classes(scores, ids)
-    entries = [(scores.class_names[label], tuple(table[label])) for label in labels]
-    entries.append(("wrong", WRONG_COLOR))
+def _legend(scores: Scores, cm: ConfusionMatrix, colors: npt.NDArray[np.uint8]) -> Iterator[Entry]:
+    """Yield what the colors mean: what is no class, and all classes."""
+    yield Entry("wrong", WRONG_COLOR)
     if has_ignored_pixels(cm):
-        entries.append(("void", IGNORED_COLOR))
+        yield Entry("void", IGNORED_COLOR)
     if scores.invalid_preds:
-        entries.append(("predicted, but no class", invalid_color(colors)))
-    for name, (red, green, blue) in entries:
-        yield (
-            f'<span><span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
-            f"{escape_html(name)}</span>"
-        )
+        yield Entry("predicted, but no class", invalid_color(colors))
+    for name, (red, green, blue) in zip(scores.class_names, colors.tolist(), strict=True):
+        yield Entry(name, (red, green, blue))
 
 
 def _card(image: WorstImage, scores: Scores, reader: PairReader, image_path: Path | None) -> str:
     """Return an image with its scores, its panels and what may be wrong with it."""
     findings = ""
     try:
-        panels = "".join(_panels(image.pair, reader, image_path))
+        figures = [*_panels(image.pair, reader, image_path)]
+        count = len(figures)
+        panels = format_panels(figures, (count - 3, count - 2), "Compare target and prediction")
         findings = _findings(image.pair, reader)
     except PairError as error:  # the files could be read before
-        panels = caption(format_error(error.text))
+        panels = format_missing_figure(format_error(error.text))
     except FILE_ERRORS as error:
-        panels = caption(describe_cli_error(error))
+        panels = format_missing_figure(describe_cli_error(error))
     facts = [
         f"mIoU {format_score(image.miou)}",
         f"pixel accuracy {format_score(image.pixel_accuracy)}",
@@ -108,7 +104,7 @@ def _card(image: WorstImage, scores: Scores, reader: PairReader, image_path: Pat
     details = "".join(f'<span class="soft">{escape_html(fact)}</span>' for fact in facts if fact)
     return (
         f'<div class="card shot"><header><strong>{escape_html(image.pair.id)}</strong>{details}'
-        f'</header>{findings}<div class="panels">{panels}</div></div>'
+        f"</header>{findings}{panels}</div>"
     )
 
 
@@ -140,11 +136,10 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     preds, target, z, where = _shown_labels(pair, reader)
     if image_path is not None:
         try:
-            source = embed_image_file(image_path, z)
-            title = f"image{where}"
-            yield format_figure(source, title, "photo", description=f"image {pair.id}{where}")
+            source, title = embed_image_file(image_path, z), f"image{where}"
+            yield format_figure(Picture(source, f"image {pair.id}{where}", True), title)
         except FILE_ERRORS as error:
-            yield caption(describe_cli_error(error, image_path.name))
+            yield format_missing_figure(describe_cli_error(error, image_path.name))
     num_classes, colors = reader.classes.num_classes, reader.classes.colors
     is_ignored = np.isin(target, reader.classes.ignore_index)
     target_rows = np.where(is_ignored, num_classes, target)
@@ -153,16 +148,14 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     names = (*(reader.classes.names or map(str, range(num_classes))), "void", "no class")
     for title, rows in (("target", target_rows), ("prediction", pred_rows)):
         description = f"{title} of {pair.id}: {_describe_classes(rows, names)}"
-        yield format_figure(embed_labels(rows, table), title + where, description=description)
+        yield format_figure(Picture(embed_labels(rows, table), description), title + where)
     differences = np.where(is_ignored, 2, (pred_rows != target_rows).astype(np.intp))
     table = np.array([color for color, _ in DIFFERENCES], np.uint8)
     opacity = bytes(alpha for _, alpha in DIFFERENCES)
     share = format_share(float((differences == 1).sum()) / max(int((~is_ignored).sum()), 1))
-    yield format_figure(
-        embed_labels(differences, table, opacity),
-        "where they differ",
-        description=f"where they differ in {pair.id}: {share} of the pixels that count",
-    )
+    description = f"where they differ in {pair.id}: {share} of the pixels that count"
+    source = embed_labels(differences, table, opacity)
+    yield format_figure(Picture(source, description), "where they differ")
 
 
 class ShownLabels(NamedTuple):
@@ -185,7 +178,8 @@ class ShownLabels(NamedTuple):
 
 def _shown_labels(pair: Pair, reader: PairReader) -> ShownLabels:
     """Return the labels of an image, or of the slice of a volume with the most differences."""
-    preds, target = reader.read_labels(pair)
+    arrays = reader.read_labels(pair)
+    preds, target = arrays.preds, arrays.target
     if target.ndim == 2:
         return ShownLabels(preds, target)
     counts = ~np.isin(target, reader.classes.ignore_index)

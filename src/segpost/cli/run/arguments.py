@@ -22,6 +22,7 @@ from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
 from segpost.files.images import IMAGE_SUFFIXES, MAX_PIXELS
 from segpost.files.tensors import LOGITS_SUFFIXES
+from segpost.pipeline.decoding import DECODINGS
 from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
@@ -82,6 +83,13 @@ def add_arguments(parser: CommandParser) -> None:
         type=fraction,
         metavar="T",
         help="for a one-channel sigmoid head, such as 0.5",
+    )
+    add(
+        "--decode",
+        choices=DECODINGS,
+        default="argmax",
+        help="labels of argmax, the default, or those that maximise the expected Dice or IoU of "
+        "each image",
     )
     add(
         "--quantization",

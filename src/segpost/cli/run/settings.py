@@ -27,6 +27,7 @@ OPTIONS = (
     "axis",
     "convention",
     "crf",
+    "decode",
     "grid",
     "key",
     "palette",

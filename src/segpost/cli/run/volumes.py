@@ -65,6 +65,7 @@ class VolumeMaker:
             "nearest_axis": arguments.nearest_axis,
             "grid": arguments.grid,
             "threshold": arguments.threshold,
+            "decode": arguments.decode,
             "quantization": None if quantization is None else tuple(quantization),
             "palette": _palette_of(arguments),
             "want": (want - {"overlay"}) | {"labels"},

@@ -78,6 +78,7 @@ class Worker:
             "alpha": arguments.alpha,
             "crf": arguments.crf,
             "threshold": arguments.threshold,
+            "decode": arguments.decode,
             "quantization": arguments.quantization and tuple(arguments.quantization),
             "want": want,
         }

@@ -25,7 +25,7 @@ class PanopticClasses(NamedTuple):
     def find(self, categories: Array) -> Array:
         """Return the class of each category, `VOID` or `UNKNOWN`."""
         wanted = categories.astype(np.int64)
-        at = np.searchsorted(self.categories, wanted).clip(0, len(self.categories) - 1)
+        at = np.minimum(np.searchsorted(self.categories, wanted), len(self.categories) - 1)
         classes = np.where(self.categories[at] == wanted, at, UNKNOWN)
         if self.ignored.size:
             classes[np.isin(wanted, self.ignored)] = VOID

@@ -23,14 +23,15 @@ class SegmentList(NamedTuple):
     ids: Array  # (L,) int64, each once
     categories: Array  # (L,) int64
     is_crowd: Array  # (L,) bool
+    order: Array  # (L,) the places of ascending ids
 
     def find(self, ids: Array) -> Array:
         """Return the place of each id in the list, or -1."""
         if not len(self.ids):
             return np.full(len(ids), -1, np.int64)
-        order = np.argsort(self.ids, kind="stable")
-        at = order[np.searchsorted(self.ids, ids, sorter=order).clip(0, len(order) - 1)]
-        return np.where(self.ids[at] == ids, at, -1)
+        ascending = self.ids[self.order]
+        at = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
+        return np.where(ascending[at] == ids, self.order[at], -1)
 
 
 class SegmentKeys(NamedTuple):
@@ -46,8 +47,14 @@ class PanopticMap(NamedTuple):
     """One image, whose pixels have the values of their segments."""
 
     planes: Array  # [K, H, W] integers, a view
-    read: Callable[[Array], SegmentKeys]  # of the values (S, K) of segments
+    read: Callable[[Array], SegmentKeys]  # of the keys (S, L) of segments
     listed: SegmentList | None = None
+
+    def keys_of(self, values: Array) -> Array:
+        """Return the keys (S, L) of the values (S, K) of pixels: of colors their ids."""
+        if self.listed is None or values.shape[1] == 1:
+            return values
+        return (values.astype(np.int64) @ np.array(COLOR_STEPS, np.int64))[:, None]
 
 
 def as_panoptic_maps(value: Any, name: str, label_divisor: int | None) -> list[PanopticMap]:
@@ -67,9 +74,9 @@ def as_panoptic_maps(value: Any, name: str, label_divisor: int | None) -> list[P
     TypeError, ValueError
         If it has none of the forms.
     """
-    if isinstance(value, list) or (isinstance(value, tuple) and not _is_pair(value)):
+    if isinstance(value, list) or (isinstance(value, tuple) and not is_map_pair(value)):
         return [m for element in value for m in as_panoptic_maps(element, name, label_divisor)]
-    value, segments = _with_segments(value, name)
+    value, segments = split_segments(value, name)
     array = as_integers(value, name)
     if segments is None:
         if array.ndim in (3, 4) and array.shape[-1] == 2:
@@ -161,18 +168,31 @@ def read_list(segments: Sequence[Any], name: str) -> SegmentList:
         If a segment has no id or category, or an id is listed twice.
     """
     numbers, kinds, crowds = _read_segments(segments, name)
-    for column, what in ((numbers, "'id'"), (kinds, "the category")):
-        if not {*map(type, column)} <= {int, np.int64}:
-            for value in column:
-                as_integer(value, f"{name}: {what}")
-        wide = next((value for value in column if not -(2**63) <= value < 2**63), None)
-        if wide is not None:
-            raise ValueError(f"{name}: {what} must be in the range of int64, got {wide}")
-    ids, categories = np.array(numbers, np.int64), np.array(kinds, np.int64)
-    if len({*numbers}) < len(ids):
-        number = next(number for k, number in enumerate(numbers) if number in numbers[:k])
+    ids, categories = as_int64(numbers, f"{name}: 'id'"), as_int64(kinds, f"{name}: the category")
+    order = np.argsort(ids, kind="stable")
+    ascending = ids[order]
+    repeated = np.flatnonzero(ascending[1:] == ascending[:-1])
+    if repeated.size:
+        number = int(ids[order[repeated + 1].min()])
         raise ValueError(f"{name}: id {number} is listed twice; a segment has one category")
-    return SegmentList(ids, categories, np.array(crowds, bool))
+    return SegmentList(ids, categories, np.array(crowds, bool), order)
+
+
+def as_int64(values: Sequence[Any], name: str) -> Array:
+    """Return integers as int64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value that is no integer, or beyond int64.
+    """
+    if not {*map(type, values)} <= {int, np.int64}:
+        values = [as_integer(value, name) for value in values]
+    try:
+        return np.array(values, np.int64)
+    except OverflowError:
+        wide = next(value for value in values if not -(2**63) <= value < 2**63)
+        raise ValueError(f"{name} must be in the range of int64, got {wide}") from None
 
 
 def _read_segments(
@@ -181,13 +201,20 @@ def _read_segments(
     """Return the ids of segments, their categories, and whether they are crowds."""
     for key in CATEGORY_KEYS:
         try:
-            pairs = [*map(itemgetter("id", key), segments)]
-            crowds = [segment.get("iscrowd", False) for segment in segments]
+            ids, categories = [*map(itemgetter("id"), segments)], [*map(itemgetter(key), segments)]
+            return ids, categories, _read_crowds(segments)
         except (KeyError, TypeError):
             continue
-        return [pair[0] for pair in pairs], [pair[1] for pair in pairs], crowds
     rows = [row for row in (_read_segment(one, name) for one in segments) if row is not None]
     return [row[0] for row in rows], [row[1] for row in rows], [False] * len(rows)
+
+
+def _read_crowds(segments: Sequence[Any]) -> Sequence[Any]:
+    """Return whether each of the dicts is a crowd."""
+    try:
+        return [*map(itemgetter("iscrowd"), segments)]
+    except KeyError:
+        return [segment.get("iscrowd", False) for segment in segments]
 
 
 def _read_segment(segment: Any, name: str) -> tuple[Any, Any] | None:
@@ -208,13 +235,14 @@ def _listed(planes: Array, segments: Sequence[Any], name: str) -> PanopticMap:
     """Return an image of ids, or of their colors, with a list of its segments."""
     listed = read_list(segments, name)
 
-    def read(values: Array) -> SegmentKeys:
-        ids = values @ np.array(COLOR_STEPS, np.int64) if values.shape[1] > 1 else values[:, 0]
+    def read(keys: Array) -> SegmentKeys:
+        ids = keys[:, 0]
         places = listed.find(ids)
         is_listed = places >= 0
         categories = np.zeros(len(ids), np.int64)
         categories[is_listed] = listed.categories[places[is_listed]]
-        return SegmentKeys(categories, ids, ~is_listed & np.isin(ids, UNLISTED_VOID), places)
+        is_void = ~is_listed & ((ids == UNLISTED_VOID[0]) | (ids == UNLISTED_VOID[1]))
+        return SegmentKeys(categories, ids, is_void, places)
 
     return PanopticMap(planes, read, listed)
 
@@ -229,7 +257,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and not hasattr(value, "label")
 
 
-def _is_pair(value: tuple[Any, ...]) -> bool:
+def is_map_pair(value: tuple[Any, ...]) -> bool:
     """Whether a tuple is a map and its list of segments, which detectron2 may leave out."""
     return len(value) == 2 and (value[1] is None or _is_segments(value[1]))
 
@@ -242,13 +270,13 @@ def _is_segments(value: Any) -> bool:
     return isinstance(first, Mapping) or hasattr(first, "label") or _is_list(first)
 
 
-def _with_segments(value: Any, name: str) -> tuple[Any, Any]:
+def split_segments(value: Any, name: str) -> tuple[Any, Any]:
     """Return the map and the list of segments of a value, None where it has none."""
     if isinstance(value, tuple):
         return value[0], value[1]
     if isinstance(value, Mapping):
         if "panoptic_seg" in value:  # of detectron2
-            return _with_segments(tuple(value["panoptic_seg"]), name)
+            return split_segments(tuple(value["panoptic_seg"]), name)
         if "segmentation" in value and "segments_info" in value:  # of transformers
             return value["segmentation"], value["segments_info"]
         raise TypeError(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from segpost._core.arguments import ClassNames, as_integer, as_real, check_choice, checked_names
+from segpost._core.arguments import ClassNames, as_integer, as_real, check_choice
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import Duplicates, as_duplicates, as_image_ids
 from segpost.metrics.counts import checked_add
-from segpost.metrics.measure import Measure, class_rows, class_table
+from segpost.metrics.measure import Measure, class_rows, class_table, names_by_category
 from segpost.metrics.panoptic.classes import as_panoptic_classes
 from segpost.metrics.panoptic.maps import PanopticMap, as_panoptic_maps
 from segpost.metrics.panoptic.matching import (
@@ -113,7 +113,7 @@ class PanopticQuality(Measure):
     ) -> None:
         self._classes = as_panoptic_classes(things, stuff, ignore_index)
         self.num_classes = len(self._classes.categories)
-        self.class_names = self._as_names(class_names)
+        self.class_names = names_by_category(class_names, self._classes.categories.tolist())
         check_choice(dialect, "dialect", PANOPTIC_DIALECTS)
         self._rules = MatchRules(dialect, as_real(iou_threshold, "iou_threshold", 0.0, 1.0))
         self.duplicates = as_duplicates(duplicates)
@@ -299,21 +299,24 @@ class PanopticQuality(Measure):
             "classes": [{**row, "category": c, "is_thing": thing} for row, c, thing in about],
         }
 
+    def named_scores(self, names: Sequence[str]) -> dict[str, float]:
+        """Return PQ, SQ and RQ: their means, those of things and of stuff, and of each class."""
+        scores = self.compute()
+        values: dict[str, float] = {}
+        for title, part in _parts(scores).items():
+            end = "" if title == "all" else f".{title}"
+            means = {"pq": part.mean_pq, "sq": part.mean_sq, "rq": part.mean_rq}
+            values |= {f"{key}{end}": value for key, value in means.items()}
+        for key, column in {"pq": scores.pq, "sq": scores.sq, "rq": scores.rq}.items():
+            of_classes = zip(self._names_or(names), column.tolist(), strict=True)
+            values = {**{f"{key}.{name}": value for name, value in of_classes}, **values}
+        return values
+
     def _names_or(self, names: Sequence[str] | None) -> Sequence[str]:
         """Return the names of a report, or those of the measure."""
         if names is not None:
             return names
         return self.class_names or [str(c) for c in self._classes.categories.tolist()]
-
-    def _as_names(self, names: ClassNames | None) -> tuple[str, ...] | None:
-        """Return the names of the classes; those of a dict are by category."""
-        if isinstance(names, Mapping):
-            categories = self._classes.categories.tolist()
-            missing = [c for c in categories if c not in names]
-            if missing:
-                raise ValueError(f"class_names lacks {len(missing)} categories, first {missing[0]}")
-            names = [names[c] for c in categories]
-        return checked_names(names, self.num_classes)
 
     def _measure(self, preds: PanopticMap, target: PanopticMap) -> None:
         """Count one image."""

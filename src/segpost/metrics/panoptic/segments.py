@@ -69,7 +69,9 @@ def pair_segments(
         overlaps = Overlaps(empty, np.zeros(0, np.int64))
     pred = _number(preds, overlaps.values[:, :width], classes, merges_stuff, "preds")
     true = _number(target, overlaps.values[:, width:], classes, merges_stuff, "target")
-    shared = _sum_by(pred.of_pair, true.of_pair, overlaps.pixels)
+    shared: tuple[Int64, Int64, Int64] = (pred.of_pair, true.of_pair, overlaps.pixels)
+    if pred.are_joined or true.are_joined:
+        shared = _sum_by(*shared)
     segments = (
         _measure(pred, shared[0], shared[1], shared[2]),
         _measure(true, shared[1], shared[0], shared[2]),
@@ -86,6 +88,7 @@ class _Numbers(NamedTuple):
     is_crowd: Mask  # (S,)
     is_last_crowd: Mask  # (S,)
     absent: Int64
+    are_joined: bool  # whether a segment may have several keys
 
 
 def _number(
@@ -96,30 +99,34 @@ def _number(
     name: str,
 ) -> _Numbers:
     """Number the segments of a map, whose values are those of pairs, and check them."""
-    keys, of_key = _unique_rows(values)
+    keys, of_pair = _unique_rows(panoptic_map.keys_of(values))
     read = panoptic_map.read(keys)
     found = classes.find(read.categories)
     found[read.is_void] = VOID
     _check_keys(panoptic_map, keys, read, found, classes, name)
     is_segment = found != VOID
-    instances = read.instances.copy()
-    if merges_stuff or panoptic_map.listed is None:
-        instances[is_segment & ~classes.is_thing[found]] = 0
-    rows = np.stack([found, instances], axis=1)[is_segment]
-    merged, of_segment = _unique_rows(rows)
+    own = found[is_segment]
+    are_joined = merges_stuff or panoptic_map.listed is None
+    if are_joined:
+        instances = np.where(classes.is_thing[own], read.instances[is_segment], 0)
+        rows, of_segment = _unique_rows(np.stack([own, instances], axis=1))
+        own = rows[:, 0]
+    else:
+        of_segment = np.arange(len(own))
     numbers = np.full(len(keys), VOID, np.int64)
     numbers[is_segment] = of_segment
-    is_crowd, is_last_crowd = np.zeros((2, len(merged)), bool)
+    is_crowd, is_last_crowd = np.zeros((2, len(own)), bool)
     absent = np.zeros(0, np.int64)
     if panoptic_map.listed is not None:
         listed = panoptic_map.listed
-        crowds = np.flatnonzero(listed.is_crowd)
-        last = {listed.categories[place]: place for place in crowds}
         places = read.places[is_segment]
-        is_crowd[of_segment] = listed.is_crowd[places]
-        is_last_crowd[of_segment] = np.isin(places, [*last.values()])
+        if listed.is_crowd.any():
+            crowds = np.flatnonzero(listed.is_crowd)
+            last = {listed.categories[place]: place for place in crowds}
+            is_crowd[of_segment] = listed.is_crowd[places]
+            is_last_crowd[of_segment] = np.isin(places, [*last.values()])
         absent = _absent_classes(listed, read, classes, name)
-    return _Numbers(numbers[of_key], merged[:, 0], is_crowd, is_last_crowd, absent)
+    return _Numbers(numbers[of_pair], own, is_crowd, is_last_crowd, absent, are_joined)
 
 
 def _absent_classes(
@@ -128,6 +135,8 @@ def _absent_classes(
     """Return the classes of listed segments without a pixel, which predictions must not have."""
     is_absent = np.ones(len(listed.ids), bool)
     is_absent[read.places[read.places >= 0]] = False
+    if not is_absent.any():
+        return np.zeros(0, np.int64)
     ids, categories = listed.ids[is_absent], listed.categories[is_absent]
     found = classes.find(categories)
     if (found == UNKNOWN).any():
@@ -156,17 +165,17 @@ def _check_keys(
     """Raise an error for ids that are not listed, and categories that are not known."""
     bad = (read.places < 0) & ~read.is_void
     if panoptic_map.listed is not None and bad.any():
-        pixels, position = _locate(panoptic_map.planes, keys[bad])
+        pixels, position, first = _locate(panoptic_map, keys, bad)
         raise ValueError(
             f"{name} has {pixels} pixels of {int(bad.sum())} ids that its segments do not list, "
-            f"first {int(read.instances[_first(panoptic_map.planes, keys, position)])} at "
+            f"first {int(read.instances[first])} at "
             f"{format_index(position)}; a map of ids must be saved without loss and resized by "
             "nearest neighbors; pixels of void have the id 0"
         )
     bad = (found == UNKNOWN) & ~read.is_void
     if bad.any():
-        pixels, position = _locate(panoptic_map.planes, keys[bad])
-        category = int(read.categories[_first(panoptic_map.planes, keys, position)])
+        pixels, position, first = _locate(panoptic_map, keys, bad)
+        category = int(read.categories[first])
         raise ValueError(
             f"{name} has {pixels} pixels of {len(np.unique(read.categories[bad]))} unknown "
             f"categories, first {category} at {format_index(position)}; things and stuff have "
@@ -174,45 +183,55 @@ def _check_keys(
         )
 
 
-def _locate(planes: Array, keys: Array) -> tuple[int, tuple[int, int]]:
-    """Return how many pixels have the values of one of the keys, and where the first is."""
-    mask = np.zeros(planes.shape[1:], bool)
-    for key in keys:
-        mask |= (planes == key[:, None, None].astype(planes.dtype)).all(axis=0)
-    y, x = np.unravel_index(int(mask.argmax()), mask.shape)
-    return int(mask.sum()), (int(y), int(x))
-
-
-def _first(planes: Array, keys: Array, position: tuple[int, int]) -> int:
-    """Return the index of the key that a pixel has."""
-    value = planes[(slice(None), *position)].astype(np.int64)
-    return int((keys == value).all(axis=1).argmax())
+def _locate(panoptic_map: PanopticMap, keys: Array, bad: Mask) -> tuple[int, tuple[int, int], int]:
+    """Return how many pixels have bad keys, where the first is, and the index of its key."""
+    planes = panoptic_map.planes
+    values = planes.reshape(len(planes), -1).T.astype(np.int64)
+    _, of_pixel = _unique_rows(panoptic_map.keys_of(values))  # the keys are those of all pixels
+    mask = bad[of_pixel]
+    pixel = int(mask.argmax())
+    y, x = divmod(pixel, planes.shape[2])
+    return int(mask.sum()), (y, x), int(of_pixel[pixel])
 
 
 def _measure(numbers: _Numbers, own: Int64, other: Int64, count: Int64) -> Segments:
     """Return the segments of a map; `own` and `other` are pairs of segments, `count` pixels."""
-    pixels, void_pixels = (np.zeros(len(numbers.classes), np.int64) for _ in range(2))
-    np.add.at(pixels, own[own != VOID], count[own != VOID])
-    is_void = (own != VOID) & (other == VOID)
-    np.add.at(void_pixels, own[is_void], count[is_void])
-    _, classes, is_crowd, is_last_crowd, absent = numbers
+    segments = len(numbers.classes)
+    is_void = np.where(other == VOID, count, 0)
+    pixels, void_pixels = (_sum_of_each(own, values, segments) for values in (count, is_void))
+    _, classes, is_crowd, is_last_crowd, absent, _ = numbers
     return Segments(classes, pixels, void_pixels, is_crowd, is_last_crowd, absent)
+
+
+def _sum_of_each(own: Int64, pixels: Int64, segments: int) -> Int64:
+    """Return the sum of the pixels of each segment; an image has less than 2**53."""
+    return np.bincount(own + 1, pixels, segments + 1)[1:].astype(np.int64)  # VOID is -1
 
 
 def _unique_rows(rows: Array) -> tuple[Array, Array]:
     """Return the different rows in ascending order, and the index of each row among them."""
     if not len(rows):
         return rows, np.zeros(0, np.int64)
-    packed = _pack(rows)
-    if packed is not None:
-        _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-        return rows[first], inverse.reshape(-1)
-    order = np.lexsort(rows.T[::-1])
-    ordered = rows[order]
-    is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
-    inverse = np.empty(len(rows), np.int64)
-    inverse[order] = np.cumsum(is_new) - 1
-    return ordered[is_new], inverse
+    packed = rows[:, 0] if rows.shape[1] == 1 else _pack(rows)
+    order = None
+    if packed is None:
+        order = np.lexsort(rows.T[::-1])
+        ordered = rows[order]
+        is_new = (ordered[1:] != ordered[:-1]).any(axis=1)
+    elif (packed[1:] >= packed[:-1]).all():  # as the pairs of a backend are, by predictions
+        is_new = packed[1:] != packed[:-1]
+    else:
+        order = np.argsort(packed, kind="stable")
+        ordered = packed[order]
+        is_new = ordered[1:] != ordered[:-1]
+    inverse = np.zeros(len(rows), np.int64)
+    np.cumsum(is_new, out=inverse[1:])
+    first = np.append(0, np.flatnonzero(is_new) + 1)
+    if order is None:
+        return rows[first], inverse
+    of_row = np.empty_like(inverse)
+    of_row[order] = inverse
+    return rows[order[first]], of_row
 
 
 def _pack(rows: Array) -> Array | None:

@@ -38,6 +38,15 @@ def instance_scores(measures: Sequence[Accumulator], names: Sequence[str]) -> In
     return next((one for one in scores if one is not None), None)
 
 
+def measured_scores(measures: Sequence[Accumulator], names: Sequence[str]) -> dict[str, float]:
+    """Return the scores of all measures that a gate may name."""
+    values: dict[str, float] = {}
+    for measure in measures:
+        if isinstance(measure, Measure):
+            values |= measure.named_scores(names)
+    return values
+
+
 def _checked(measures: Sequence[Accumulator], names: Sequence[str]) -> Iterator[Measure]:
     for measure in measures:
         kind = type(measure).__name__

@@ -95,6 +95,7 @@ def _refuse_logit_options(options: Options) -> None:
     settings = {
         "crf": options.crf,
         "threshold": options.threshold,
+        "decode": None if options.decode == "argmax" else options.decode,
         "scale": options.scale,
         "quantization": options.quantization,
     }

@@ -9,20 +9,21 @@ import numpy as np
 
 from segpost._backends.numba.labels.resize import weigh
 from segpost._backends.numba.threads import kernel
+from segpost._core.exponential import (
+    HALF,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2_E,
+    ONE,
+    P0,
+    P1,
+    P2,
+    P3,
+    ROUND,
+)
 
 COLUMNS = 128  # pixels of a row that are computed together
 MIN_EXPONENT = np.float32(-87.0)  # exp of smaller values is 0
-LOG2_E = np.float32(1.44269504)
-ROUND = np.float32(12582912.0)  # 1.5 * 2^23; adding it rounds to an integer
-LN2_HIGH = np.float32(0.693359375)
-LN2_LOW = np.float32(-2.12194440e-4)
-# (exp(r) - 1 - r) / r^2 on |r| <= ln 2 / 2, least squares on Chebyshev nodes: 7e-8 relative
-P0 = np.float32(1.39464473e-3)
-P1 = np.float32(8.36915895e-3)
-P2 = np.float32(4.16662619e-2)
-P3 = np.float32(1.66665167e-1)
-HALF = np.float32(0.5)
-ONE = np.float32(1.0)
 BIAS = np.int32(127)
 MANTISSA = np.int32(23)
 

@@ -1,0 +1,1 @@
+"""What `segpost diagnose` writes."""
