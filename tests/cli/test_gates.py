@@ -172,6 +172,20 @@ def test_percent(data: Path, run: Evaluate) -> None:
     assert read_json(data / "x.json")["summary"]["miou"] == scores.miou
 
 
+def test_percent_is_of_shares_alone(data: Path, run: Evaluate) -> None:
+    """Distances stay in pixels; the scores of dialects are percentages, too."""
+    files = ("--markdown", data / "x.md", "--json", data / "x.json")
+    measured = ("--percent", "--measure", "surface-distance", "--compare")
+    status, out, _ = run(data / "preds", data / "gt", *files, *measured)
+    assert status == 0
+    distance = read_json(data / "x.json")["measures"]["surface_distance"]["mean_hd"]
+    miou = all_scores().miou
+    for page in (out, (data / "x.md").read_text()):
+        assert f"{distance:.4f}" in page
+        assert re.search(rf"mmseg[ |]+{100 * miou:.2f} ", page)
+        assert f"{miou:.4f}" not in page
+
+
 def test_every_name_of_a_score_has_its_value() -> None:
     """Those of the summary, the mean of those of classes, classes by name and number, groups."""
     cm = expected_matrix(0, 1, class_names=["a", "3", "c.d", "e"], groups={"x": [0, 1]})

@@ -108,6 +108,8 @@ measure.update(np.minimum(preds[0], 4), target[0], ids="a" if rank == 0 else Non
 assert error_of(measure) == mixed + "rank 0, and none on ranks 1 and 2"
 settings = counted(True, duplicates="drop" if rank == 2 else "raise")
 assert error_of(settings) == "duplicates is 'raise' on rank 0 and 'drop' on rank 2"
+strata = segpost.ConfusionMatrix(5, strata=None if rank == 0 else ["near", "far"])
+assert error_of(strata) == "strata is None on rank 0 and ['near', 'far'] on rank 1"
 argument = error_of(counted(True), per_image=rank > 0)
 assert argument == "per_image of all_reduce is False on rank 0 and True on rank 1"
 other = counted(True) if rank == 0 else segpost.BoundaryIoU(5, ignore_index=255)

@@ -315,6 +315,18 @@ def test_fixed_point_sums() -> None:
     assert list(TEMPERATURES) == [TEMPERATURES[0] / 2**k for k in range(len(TEMPERATURES))]
 
 
+def test_volumes_are_passed_slice_by_slice() -> None:
+    """The error says how; there is no `volume=`."""
+    random = np.random.default_rng(4)
+    logits, target = random.normal(size=(1, 3, 2, 4, 5)), random.integers(0, 3, (1, 2, 4, 5))
+    measure = segpost.Calibration(3)
+    with pytest.raises(ValueError, match=r"pass the slices of each volume") as caught:
+        measure.update(logits, target)
+    assert "volume=" not in str(caught.value)
+    measure.update(logits[0].swapaxes(0, 1), target[0])  # the cure
+    assert measure.compute().bins.pixels.sum() == target.size
+
+
 def test_cures_are_arguments_of_the_measure() -> None:
     """`update` has no `nan`, so that its errors do not name it."""
     target = np.zeros((2, 2), np.uint8)

@@ -291,7 +291,55 @@ def test_mistakes() -> None:
         segpost.compare(a, stranger)
     with pytest.raises(TypeError, match="b must be a ConfusionMatrix, got str"):
         segpost.compare(a, "b.json")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="samples must be at least 1"):
-        segpost.compare(a, a, samples=0)
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
-        segpost.compare(a, a, level=1.0)
+    for name, value, message in (
+        ("samples", 0, "samples must be at least 1"),
+        ("samples", 1.5, "samples must be an integer"),
+        ("samples", 10**9, "samples must be at most 1,000,000"),
+        ("level", 1.0, "level must be between 0 and 1"),
+        ("level", math.nan, "level must be finite"),
+        ("level", "0.9", "level must be a number"),
+        ("seed", -1, "seed must be at least 0"),
+        ("seed", None, "seed must be an integer"),
+        ("names", ("main",), "names must be two different strings"),
+        ("names", ("main", "main"), "names must be two different strings"),
+        ("names", ("a", "b", "c"), "names must be two different strings"),
+        ("names", "ab", "names must be two strings"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=message):
+            segpost.compare(a, a, **{name: value})  # type: ignore[arg-type]
+
+
+def test_how_many_are_listed_and_drawn_is_checked() -> None:
+    """Counts are no slices: -1 is not all but the last."""
+    a = counted(0.5)
+    comparison, images = segpost.compare(a, counted(0.7, 1), samples=5), a.compute().images
+    calls: list[Callable[..., Any]] = [
+        comparison.fallen, comparison.risen, comparison.grown, comparison.shrunk, images.worst,
+        a.compute().top_confusions,
+    ]  # fmt: skip
+    for call in calls:
+        assert call(0) == []
+        with pytest.raises(ValueError, match="count must be at least 0"):
+            call(-1)
+    for options in ({"samples": 0}, {"level": 2}, {"seed": -1}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
+            images.bootstrap(**options)
+    with pytest.raises(TypeError, match="seed must be an integer, got None"):
+        images.bootstrap(seed=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"q must be in 0\.\.1, got 95"):
+        images.quantile(95)
+
+
+def test_one_image_has_no_interval() -> None:
+    """Every data set that is drawn from one image is that image."""
+    comparison = segpost.compare(counted(0.5, images=1), counted(0.7, 1, images=1), samples=50)
+    miou = comparison["miou"]
+    assert math.isnan(miou.low)
+    assert math.isnan(miou.high)
+    assert (miou.delta > 0, miou.p_value) == (True, 1)
+    assert "over 1 shared image." in str(comparison)
+
+
+def test_a_level_is_not_rounded() -> None:
+    """99.9% is not 100%."""
+    assert "Intervals hold 99.9% of 20 data sets" in str(compared(level=0.999, samples=20))

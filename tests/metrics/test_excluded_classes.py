@@ -106,7 +106,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for name, labels in (("p", PREDS), ("t", TARGET)):
         np.save(tmp_path / f"{name}.npy", labels[0].astype(np.uint8))
     files = [str(tmp_path / "p.npy"), str(tmp_path / "t.npy"), "--num-classes", "4"]
-    assert main(["evaluate", *files, "--exclude", "0", "3"]) == 0
+    assert main(["evaluate", *files, "--exclude", "0", "--exclude", "3"]) == 0
     assert "Left out of the mean: 0, 3 (by exclude=)." in capsys.readouterr().out
     assert main(["evaluate", *files, "--exclude", "4"]) == 2
     assert "exclude must be in 0..3, got 4" in capsys.readouterr().err

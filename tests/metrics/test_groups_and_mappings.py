@@ -74,8 +74,9 @@ def test_a_tree_is_saved_and_compared() -> None:
     [
         ({"a": {"b": [1]}, "c": [1]}, "'c' has class 1, which is in two groups or twice"),
         ({"a": {"b": [1]}, "a/b": [2]}, "'a/b' is the name of two groups"),
-        ({"a": {"b": 1}}, "not iterable"),
+        ({"a": {"b": 1}}, r"'b': 1; one class is a list, too: \[1\]"),
         ({"a": {"b": ["tram"]}}, "tram"),
+        ({"a": "tram"}, r"one class is a list, too: \['tram'\]"),
     ],
 )
 def test_trees_that_cannot_be(groups: Any, sentence: str) -> None:

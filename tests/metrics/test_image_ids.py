@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,6 +109,33 @@ def image(name: str | None, count: int = 1) -> ImageCounts:
     """Counts of an image of one pixel."""
     pairs = {(0, 9): count} if count > 1 else {}
     return ImageCounts(name, np.array([2]), np.array([count]), pairs)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (Path("a.png"), r"strings or integers, got .*; pass os\.fsdecode\(id\)"),
+        ([b"a.png"], r"strings or integers, got b'a\.png'; pass os\.fsdecode\(id\)"),
+        (iter(["a.png"]), r"a sequence, got an iterator; pass list\(ids\)"),
+        ([1.5], "an integer, got 1.5"),
+        ([True], "an integer, got True"),
+    ],
+)
+def test_ids_that_are_no_names(ids: Any, message: str) -> None:
+    """Paths, bytes and iterators have a cure."""
+    cm, label_map = segpost.ConfusionMatrix(2), np.zeros((2, 2), np.uint8)
+    with pytest.raises(TypeError, match=f"ids must be {message}"):
+        cm.update(label_map, label_map, ids=ids)
+    cm.update(label_map, label_map, ids=os.fsdecode(Path("a.png")))  # the cures
+    cm.update(label_map, label_map, ids=os.fsdecode(b"b.png"))
+    assert [image.id for image in cm.images] == ["a.png", "b.png"]
+
+
+def test_switches_are_no_words() -> None:
+    """A word is not True."""
+    with pytest.raises(TypeError, match="per_image must be True or False, got 'no'"):
+        segpost.ConfusionMatrix(2, per_image="no")  # type: ignore[arg-type]
+    assert segpost.ConfusionMatrix(2, per_image=np.True_).per_image is True  # type: ignore[arg-type]
 
 
 def test_tables_do_not_change() -> None:

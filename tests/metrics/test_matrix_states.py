@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,21 @@ def test_states_of_version_1_load() -> None:
     old = {key: state[key] for key in ("segpost", "settings", "totals")}
     old |= {"version": 1, "reduced": False}
     assert ConfusionMatrix.from_json(json.dumps(old)) == cm
+
+
+def test_what_is_no_text_of_a_state(tmp_path: Path) -> None:
+    """The path of a state, what is no text, and constants that are no JSON."""
+    path, cm = tmp_path / "state.json", ConfusionMatrix(2)
+    path.write_text(cm.to_json())
+    with pytest.raises(ValueError, match=r"of a file pass its text, pathlib\.Path\(.*\)\.read_text"):
+        ConfusionMatrix.from_json(str(path))
+    assert ConfusionMatrix.from_json(path.read_text()) == cm  # the cure
+    with pytest.raises(TypeError, match="text must be the text of a saved ConfusionMatrix, got NoneType"):
+        ConfusionMatrix.from_json(None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not a saved ConfusionMatrix: it holds NaN"):
+        ConfusionMatrix.from_json(cm.to_json().replace("null", "NaN", 1))
+    with pytest.raises(TypeError, match=r"cannot add list to ConfusionMatrix; sum\(parts\)"):
+        cm.merge_state([cm])  # type: ignore[arg-type]
 
 
 def test_states_in_lines() -> None:

@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from evaluation_files import instance_map, label_pair
 
-from segpost import BoundaryF, BoundaryIoU, ConfusionMatrix, InstanceIoU, TrimapIoU
+from segpost import (
+    BoundaryF,
+    BoundaryIoU,
+    Calibration,
+    ConfusionMatrix,
+    InstanceIoU,
+    PanopticQuality,
+    SurfaceDistance,
+    TrimapIoU,
+)
 from segpost.metrics.report import documents
 from segpost.metrics.report import formats as reports
+from segpost.render.tables import format_text
 
 NAMES = ("sky", "car", "person", "road")
 
@@ -42,6 +52,23 @@ def test_reports_take_measures() -> None:
     assert found["trimap"]["widths"][0]["iou"][3] is None
     assert found["boundary_f"]["classes"][3]["f"] is None
     assert found["instances"]["mean_category_iiou"] is None
+
+
+def test_a_measure_prints_as_its_tables() -> None:
+    """Under the names of the constructor, or numbers; its short form is one line."""
+    preds, target = label_pair(0)
+    measures = [*all_measures(), Calibration(4, ignore_index=255), PanopticQuality([3], [9])]
+    for measure in measures:
+        tables = measure.tables()
+        assert str(measure) == format_text(tables)
+        assert repr(measure) == f"<{type(measure).__name__}: {measure.num_classes} classes>"
+        assert tables[-1].head[0] in ("class", "width")
+    assert [row[0] for row in measures[-1].tables()[-1].rows] == ["3", "9", "mean"]
+    for kind in (BoundaryIoU, BoundaryF, SurfaceDistance):
+        named = kind(4, ignore_index=255, class_names=NAMES)
+        named.update(preds, target, ids="a")
+        assert [row[0] for row in named.tables()[0].rows] == [*NAMES, "mean"]
+        assert repr(named) == f"<{kind.__name__}: 4 classes, 1 image>"
 
 
 @pytest.mark.filterwarnings("ignore:nothing was counted")

@@ -88,6 +88,13 @@ def test_one_stratum_an_image() -> None:
     for k, name in enumerate(("far", "near")):
         one_by_one.update(preds=preds[k], target=target[k], strata=name)
     assert batch == listed == one_by_one == numbers
+    numbers.update(preds=preds, target=target, strata=list(np.array([1, 0])))
+    assert numbers.of_stratum("far").pixels == 2 * preds[0].size
+    voids = [empty() for _ in range(3)]
+    for cm, strata in zip(voids, ([-1, "far"], (255, 1), np.array([255, 1])), strict=True):
+        cm.update(preds=preds, target=target, strata=strata)
+    assert voids[0] == voids[1] == voids[2]
+    assert (voids[0].pixels, voids[0].of_stratum("far").pixels) == (preds.size, preds[1].size)
     assert batch.of_stratum("sky").pixels == 0
     assert batch.of_stratum("far").pixels == preds[0].size
 
@@ -181,6 +188,11 @@ def test_settings_that_cannot_be() -> None:
             ConfusionMatrix(2, strata=strata)
     with pytest.raises(TypeError, match=r"pass \['near'\]"):
         ConfusionMatrix(2, strata="near")
+    for names in ({"near", "far"}, np.array(["near", "far"])):
+        with pytest.raises(TypeError, match="strata must be a list of names or their number"):
+            ConfusionMatrix(2, strata=names)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="100 tables of 4,004,001 counts, 400,400,100 together"):
+        ConfusionMatrix(2000, strata=100)
     assert ConfusionMatrix(2, strata=2).strata == ("0", "1")
     with pytest.raises(ValueError, match="did you mean 'near'"):
         empty().compute(stratum="naer")

@@ -12,9 +12,10 @@ import pytest
 from conftest import scene
 
 import segpost
-from segpost import SurfaceDistance
+from segpost import ConfusionMatrix, SurfaceDistance
 from segpost.metrics.exact_means import ExactMean
 from segpost.metrics.report import measures as reports
+from segpost.render import tables
 
 SIZE = (3, 30, 44)
 
@@ -197,6 +198,19 @@ def test_reports_have_the_distances() -> None:
     assert data["mean_hd"] == measure.compute().mean_hd
     assert data["classes"][1]["hd95"] == measure.compute().hd95[1]
     assert data["tolerance"] == 1.5
+    percent = tables.in_percent(table)
+    assert isinstance(percent, tables.Table)
+    assert percent.rows[1][:5] == table.rows[1][:5]  # distances are no shares
+    assert percent.rows[1][5] == f"{100 * measure.compute().nsd[1]:.2f}"
+
+
+def test_a_dialect_that_there_is_not() -> None:
+    """The error is that of a mapping, and names those that there are."""
+    preds, target = maps(6)
+    comparisons = make().compare_dialects(preds, target), ConfusionMatrix(2).compare_dialects()
+    for comparison in comparisons:
+        with pytest.raises(KeyError, match=r"'tensorflow' is none of .*monai"):
+            comparison["tensorflow"]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +226,8 @@ def test_reports_have_the_distances() -> None:
         ({"spacing": (1, math.nan, 1)}, ValueError, "spacing must be finite, got nan"),
         ({"spacing": (1,)}, ValueError, r"spacing must be a number, \(y, x\) of images or"),
         ({"spacing": "1"}, TypeError, "spacing must be a number, got '1'"),
+        ({"spacing": b"12"}, TypeError, "spacing must be a number, got b'12'"),
+        ({"spacing": {2, 1}}, TypeError, "spacing must be a number, got {1, 2}"),
         ({"percentiles": (101,)}, ValueError, r"percentiles must be in 0..100, got 101"),
         ({"percentiles": 95}, TypeError, "percentiles must be a sequence of numbers, got 95"),
         ({"percentiles": (95, 95.0)}, ValueError, "percentiles has a number twice"),
@@ -224,6 +240,22 @@ def test_bad_arguments(options: Any, error: type[Exception], message: str) -> No
     """Arguments are checked when the measure is made."""
     with pytest.raises(error, match=message):
         SurfaceDistance(3, **options)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_volumes_as_wide_as_an_image_has_channels(width: int) -> None:
+    """Where maps are said to be volumes, (6, 5, 3) is no image of three channels."""
+    volume = np.zeros((6, 5, width), np.uint8)
+    volume[1:4, 1:3] = 1
+    measure = SurfaceDistance(2, spacing=np.array([2.0, 1.0, 1.0]))  # type: ignore[arg-type]
+    measure.update(volume, volume)
+    measure.update(volume[None], volume[None])
+    assert measure.compute().images.tolist() == [2, 2]
+    cm = ConfusionMatrix(2)
+    cm.update(np.eye(2)[volume].transpose(3, 0, 1, 2), volume, volume=True)
+    assert cm.matrix[1, 1] == volume.sum()
+    with pytest.raises(ValueError, match=rf"look like \(H, W, {width}\)"):
+        cm.update(volume, volume)
 
 
 def test_maps_that_do_not_fit_are_refused() -> None:

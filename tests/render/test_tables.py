@@ -91,4 +91,7 @@ def test_latex() -> None:
         r"\end{tabular}",
         "",
     ]
+    markup = Table("", ("class", "IoU"), [("[x] | y", "1"), ("*z", "1")])
+    assert r"{[}x] \textbar{} y & 1" in format_latex([markup])  # no argument of the row before
+    assert r"{*}z & 1" in format_latex([markup])
     assert r"\midrule" not in format_latex([Table("", ("", ""), [("a", "1")])])

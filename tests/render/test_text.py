@@ -33,6 +33,7 @@ def test_html_has_no_markup_of_the_text() -> None:
         ("a_ _b", "a\\_ \\_b"),
         ("道_路", "道_路"),
         ("[x](y)", "\\[x\\](y)"),
+        ("~~car~~ &lt; & &#3;", "\\~\\~car\\~\\~ \\&lt; & \\&#3;"),
     ],
 )
 def test_markdown_has_no_markup_of_the_text(text: str, expected: str) -> None:

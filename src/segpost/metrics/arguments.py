@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,6 +15,13 @@ from segpost._core.arrays import Array
 MAX_CLASSES = 1 << 14
 Duplicates = Literal["raise", "drop"]
 DUPLICATES: tuple[str, ...] = get_args(Duplicates)
+
+
+def as_bool(value: object, name: str) -> bool:
+    """Return True or False; anything else, such as a word or a number, is an error."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def as_class_count(num_classes: object) -> int:
@@ -78,7 +86,12 @@ def as_duplicates(duplicates: Duplicates) -> Duplicates:
 
 def as_image_ids(ids: Any, images: int) -> list[str | int]:
     """Check that there is one id for each image."""
+    if isinstance(ids, Iterator):
+        raise TypeError("ids must be a sequence, got an iterator; pass list(ids)")
     values = [ids] if isinstance(ids, str) or np.ndim(ids) == 0 else list(ids)
+    for value in values:
+        if isinstance(value, (bytes, PathLike)):
+            raise TypeError(f"ids must be strings or integers, got {value!r}; pass os.fsdecode(id)")
     names = [value if isinstance(value, str) else as_integer(value, "ids") for value in values]
     if len(names) != images:
         raise ValueError(f"ids has {len(names)} names for {images} images")

@@ -120,7 +120,8 @@ class Accumulator(Locked, metaclass=SuggestingType):
             counts of its own.
         """
         if type(other) is not type(self):
-            raise TypeError(f"cannot add {type(other).__name__} to {type(self).__name__}")
+            cure = "; sum(parts) adds a list" if isinstance(other, (list, tuple)) else ""
+            raise TypeError(f"cannot add {type(other).__name__} to {type(self).__name__}{cure}")
         own, others = self.settings(), other.settings()
         for name in own | others:
             value, other_value = own.get(name), others.get(name)

@@ -117,8 +117,9 @@ class BoundaryF(BoundaryMeasure):
         """Return the constructor's arguments as plain data."""
         return super().settings() | {"tolerance": self.tolerance}
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return boundary F, precision and recall of every class."""
+        names = self._class_names(names)
         scores = self._scores()
         columns = {"F": scores.f, "precision": scores.precision, "recall": scores.recall}
         return [class_table(f"Boundary F, tolerance {self.tolerance:g}", columns, names)]

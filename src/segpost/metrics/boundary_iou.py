@@ -116,8 +116,9 @@ class BoundaryIoU(BoundaryMeasure):
         """Return the constructor's arguments as plain data."""
         return super().settings() | {"dilation_ratio": self.dilation_ratio}
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return boundary IoU of every class, and the smaller of it and the plain one."""
+        names = self._class_names(names)
         scores = self._scores()
         columns = {"boundary IoU": scores.boundary_iou, "min(IoU, boundary IoU)": scores.min_iou}
         title = f"Boundary IoU, dilation ratio {self.dilation_ratio:g}"

@@ -15,6 +15,7 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.metrics.arguments import (
     Duplicates,
+    as_bool,
     as_class_count,
     as_duplicates,
     as_ignored_values,
@@ -32,7 +33,7 @@ from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import LabelRules
 from segpost.metrics.measure import Measure, class_rows, class_table, names_of_images
 from segpost.metrics.pairs import PredictionPair
-from segpost.render.tables import Table, format_score
+from segpost.render.tables import Table, format_number, format_score
 
 MAX_BINS = 1024
 WORDS = {
@@ -45,6 +46,7 @@ WORDS = {
     "temperature": "temperature of the smallest NLL",
     "scaled_nll": "NLL at that temperature",
 }
+NO_SHARES = ("brier", "nll", "temperature", "scaled_nll")
 
 
 @public
@@ -108,10 +110,8 @@ class Calibration(Measure):
             raise ValueError(f"bins must be in 1..{MAX_BINS}, got {self.bins}")
         self._ignored = as_ignored_values(ignore_index)
         self.class_names = checked_names(class_names, self.num_classes)
-        for name, value in (("classwise", classwise), ("temperature", temperature)):
-            if not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, got {value!r}")
-        self.classwise, self.temperature = classwise, temperature
+        self.classwise = as_bool(classwise, "classwise")
+        self.temperature = as_bool(temperature, "temperature")
         self.duplicates = as_duplicates(duplicates)
         self.reset()
 
@@ -210,11 +210,13 @@ class Calibration(Measure):
             "duplicates": self.duplicates,
         }
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the scores, the bins, and the error of every class."""
+        names = self._class_names(names)
         scores = self.compute()
         rows: list[tuple[str, ...]] = [
-            (WORDS[name], format_score(value)) for name, value in scores.summary().items()
+            (WORDS[name], format_number(value) if name in NO_SHARES else format_score(value))
+            for name, value in scores.summary().items()
         ]
         tables = [Table("Calibration", ("score", "value"), rows), scores.table()]
         if self.classwise:

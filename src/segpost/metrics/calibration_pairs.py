@@ -64,7 +64,13 @@ def as_logit_pair(
 ) -> PredictionPair:
     """Convert and check logits and their target, and plan how they are resized to it."""
     _refuse_other_arrays(logits, target)
-    argument, array, class_axis = as_logits(logits, axis)
+    of_any_axes = as_input_array(logits, "logits")
+    if of_any_axes.array.ndim == 5:
+        raise ValueError(
+            f"logits of shape {of_any_axes.array.shape} are of volumes, and calibration is of "
+            "images: pass the slices of each volume, logits[0].swapaxes(0, 1) and target[0]"
+        )
+    argument, array, class_axis = as_logits(of_any_axes, axis)
     registry.backend(argument.values, operation=OPERATION)  # or an error: not on devices
     target_array = as_input_array(target, "target")
     validation.check_integer_labels(target_array, "target")

@@ -54,7 +54,10 @@ class Comparison:
         return iter(self.lines)
 
     def __getitem__(self, dialect: str) -> Line:
-        return next(line for line in self.lines if line.dialect == dialect)
+        for line in self.lines:
+            if line.dialect == dialect:
+                return line
+        raise KeyError(f"{dialect!r} is none of {', '.join(line.dialect for line in self.lines)}")
 
     def __str__(self) -> str:
         return tables.format_text([self.table()])

@@ -23,7 +23,9 @@ def as_spacing(spacing: object) -> Spacing:
     """
     if spacing is None:
         return None
-    if isinstance(spacing, str) or not isinstance(spacing, Iterable):
+    if isinstance(spacing, np.ndarray):
+        spacing = spacing.tolist()
+    if isinstance(spacing, str | bytes) or not isinstance(spacing, Sequence):
         return _as_step(spacing, spacing)
     steps = list(spacing)
     if len(steps) not in (2, 3):

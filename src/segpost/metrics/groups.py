@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 from segpost.metrics.arguments import as_class_number
@@ -75,8 +75,9 @@ def _as_tree(
     """Return a tree of class numbers; `seen` are the classes of groups before."""
     result: GroupTree = {}
     for name, members in groups.items():
-        if not isinstance(name, str) or isinstance(members, (str, bytes)):
-            hint = f"; one class is a list, too: [{members!r}]" if isinstance(name, str) else ""
+        is_one = isinstance(members, (str, bytes)) or not isinstance(members, Iterable)
+        if not isinstance(name, str) or is_one:
+            hint = f"; one class is a list, too: [{members!r}]" if is_one else ""
             raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}{hint}")
         if isinstance(members, Mapping):
             result[name] = _as_tree(members, classes, names, seen)

@@ -232,8 +232,9 @@ class InstanceIoU(Measure):
         """Return what `compute` returns."""
         return self.compute()
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the classes that have instances, and the categories if there are any."""
+        names = self._class_names(names)
         scores = self.compute()
         things = sorted(self.things)
         tables = [class_table("Instance-weighted IoU", {"iIoU": scores.iiou}, names, things)]

@@ -14,6 +14,7 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.metrics.arguments import (
     Duplicates,
+    as_bool,
     as_class_count,
     as_class_numbers,
     as_duplicates,
@@ -127,12 +128,12 @@ class ConfusionMatrix(MatrixCounts):
         self._ignored = as_ignored_values(ignore_index)
         self.class_names = checked_names(class_names, self.num_classes)
         self.groups = as_groups(groups, self.num_classes, self.class_names)
-        self.per_image = bool(per_image)
+        self.per_image = as_bool(per_image, "per_image")
         arguments.check_choice(invalid_preds, "invalid_preds", INVALID_PREDS)
         arguments.check_choice(invalid_target, "invalid_target", INVALID_TARGET)
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
         self.duplicates = as_duplicates(duplicates)
-        self.strata = as_strata(strata)
+        self.strata = as_strata(strata, self.num_classes)
         self.reset()
 
     @property

@@ -16,7 +16,7 @@ from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Float64, mean_of
 from segpost.metrics.saved_state import id_order, read_ids
-from segpost.render.tables import Table, format_score
+from segpost.render.tables import Table, format_number, format_score, format_text
 from segpost.render.text import as_printable
 
 M = TypeVar("M", bound="Measure")
@@ -71,13 +71,13 @@ class Measure(Accumulator):
         """Add the counts of a measure with the same settings; on an error nothing changes."""
         raise NotImplementedError
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the tables of the report.
 
         Parameters
         ----------
-        names : sequence of str
-            Class names.
+        names : sequence of str, optional
+            Class names; by default those of the constructor, or the numbers of the classes.
         """
         raise NotImplementedError
 
@@ -110,6 +110,18 @@ class Measure(Accumulator):
         if self.duplicates != "raise" or self._names:
             raise ValueError("ids can be set once, and only where no counts of images are kept")
         self._names = names
+
+    def __str__(self) -> str:
+        return format_text(self.tables())
+
+    def __repr__(self) -> str:
+        count = len(self._names)
+        images = f", {count:,} image{'' if count == 1 else 's'}" if self._names.has_ids else ""
+        return f"<{type(self).__name__}: {self.num_classes} classes{images}>"
+
+    def _class_names(self, names: Sequence[str] | None) -> Sequence[str]:
+        """Return the names of classes in tables."""
+        return names or self.settings()["class_names"] or [*map(str, range(self.num_classes))]
 
     # Accumulator
 
@@ -245,6 +257,7 @@ def class_table(
     columns: dict[str, Float64],
     names: Sequence[str],
     listed: Iterable[int] | None = None,
+    numbers: Collection[str] = (),
 ) -> Table:
     """Make a table with a row for each class, and their mean.
 
@@ -252,15 +265,16 @@ def class_table(
     ----------
     listed : iterable of int, optional
         The classes that have a row; all by default.
+    numbers : collection of str
+        Columns that are no shares, such as distances.
     """
+    cells = [format_number if key in numbers else format_score for key in columns]
+    columns_of = list(zip(cells, columns.values(), strict=True))
     rows: list[tuple[str, ...]] = [
-        (
-            as_printable(names[label]),
-            *(format_score(float(column[label])) for column in columns.values()),
-        )
+        (as_printable(names[label]), *(cell(float(column[label])) for cell, column in columns_of))
         for label in (range(len(names)) if listed is None else listed)
     ]
-    rows.append(("mean", *(format_score(mean_of(column)) for column in columns.values())))
+    rows.append(("mean", *(cell(mean_of(column)) for cell, column in columns_of)))
     return Table(title, ("class", *columns), rows, summed=True)
 
 

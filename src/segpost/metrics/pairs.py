@@ -158,18 +158,23 @@ def raise_in_list(error: ValueError | TypeError, preds: Any, index: int) -> NoRe
     raise type(error)(f"image {index} of the list: {error}") from error
 
 
-def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> PredictionPair:
+def as_pair(
+    preds: Any, target: Any, classes: int, reading: Reading, image_axes: int = 2
+) -> PredictionPair:
     """Convert and check predictions, labels or logits, and their target."""
     preds, kind = reading.pick(preds)
     target_array = as_input_array(target, "target")
     if reading.volume:
-        from segpost.metrics.volume_pairs import as_volume_labels  # most calls are of images
+        from segpost.metrics.volume_pairs import (  # most calls are of images
+            SPATIAL,
+            as_volume_labels,
+        )
 
         preds = as_volume_labels(preds, target_array, classes, reading)
         of_labels = reading._replace(volume=False, axis=-3, threshold=None, quantization=None)
-        return as_pair(preds, target, classes, of_labels)._replace(image_axes=3)
+        return as_pair(preds, target, classes, of_labels, SPATIAL)
     preds_array = as_input_array(preds, "preds")
-    _check_target(target_array, preds_array)
+    _check_target(target_array, preds_array, image_axes)
     labels, shape = target_array.array, preds_array.array.shape
     is_labels = shape == labels.shape
     fits_kind = kind is None or is_labels == (kind == "labels")
@@ -191,10 +196,10 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
     refuse_one_hot(values, labels, classes)
     if labels.ndim == 1:
         values, labels = values[None], labels[None]
-    return PredictionPair(values, None, labels, target_array.wrap)
+    return PredictionPair(values, None, labels, target_array.wrap, image_axes)
 
 
-def _check_target(target: InputArray, preds: InputArray) -> None:
+def _check_target(target: InputArray, preds: InputArray, image_axes: int) -> None:
     """Refuse a target that is no label map: logits in exchanged arguments, an image, a number."""
     labels, shape = target.array, preds.array.shape
     is_exchanged = target.kind not in LABEL_KINDS and preds.kind in LABEL_KINDS
@@ -207,7 +212,8 @@ def _check_target(target: InputArray, preds: InputArray) -> None:
             f"{shape} labels: they are exchanged, pass (preds, target)"
         )
     validation.check_integer_labels(target, "target")
-    if not (len(shape) == 4 and labels.ndim == 3 and shape[0] == len(labels)):  # no batch
+    is_batch = len(shape) == 4 and labels.ndim == 3 and shape[0] == len(labels)
+    if image_axes == 2 and not is_batch:
         validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segpost._core.arguments import as_count, as_real
 from segpost._core.equality import compare_by_value
 from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.conventions import MetricConvention, table_with_convention
@@ -16,7 +17,7 @@ from segpost.metrics.image_sums import ImageColumns
 from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, class_mask, mean_of, ratio
-from segpost.metrics.resampling import sum_drawn
+from segpost.metrics.resampling import as_draws, sum_drawn
 from segpost.render.notebook import format_compact_table, format_result
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
@@ -114,12 +115,13 @@ class ImageScores(NamedTuple):
 
     def quantile(self, q: float) -> float:
         """Return the quantile `q`, in 0..1, of the images' `miou`."""
+        share = as_real(q, "q", 0.0, 1.0)
         known = self.miou[~np.isnan(self.miou)]
-        return float(np.quantile(known, q)) if known.size else float("nan")
+        return float(np.quantile(known, share)) if known.size else float("nan")
 
     def worst(self, count: int = 10) -> list[tuple[str | int, float]]:
         """Return id and `miou` of the images with the smallest `miou`, smallest first."""
-        order = np.argsort(self.miou, kind="stable")[:count]
+        order = np.argsort(self.miou, kind="stable")[: as_count(count, "count")]
         return [(self.ids[i], float(self.miou[i])) for i in order if not np.isnan(self.miou[i])]
 
     def bootstrap(
@@ -140,10 +142,7 @@ class ImageScores(NamedTuple):
         -------
         low, high : float
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level must be between 0 and 1, got {level}")
-        if samples < 1:
-            raise ValueError(f"samples must be at least 1, got {samples}")
+        samples, level, seed = as_draws(samples, level, seed)
         if not self.ids:
             return float("nan"), float("nan")
         columns = self.columns()

@@ -92,11 +92,10 @@ def _check_agreement(measure: Reducible, group: Any, per_image: bool) -> None:
     texts = gather_bytes(json.dumps([own, _has_ids(measure)]).encode(), group)
     every, have_ids = zip(*map(json.loads, texts), strict=True)
     for rank, settings in enumerate(every):
-        for name, value in every[0].items():
-            if settings.get(name) != value:
-                raise ValueError(
-                    f"{name} is {value!r} on rank 0 and {settings.get(name)!r} on rank {rank}"
-                )
+        for name in every[0] | settings:
+            value, other = every[0].get(name), settings.get(name)
+            if value != other:
+                raise ValueError(f"{name} is {value!r} on rank 0 and {other!r} on rank {rank}")
     named, nameless = ([k for k, has in enumerate(have_ids) if has is w] for w in (True, False))
     if named and nameless:
         raise ValueError(

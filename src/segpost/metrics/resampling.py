@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from segpost._core.arguments import as_integer, as_real
 from segpost.metrics.ratios import Float64, Int64
 
 WORDS = 1 << 32  # values of the random numbers that thresholds are compared with
+MAX_SAMPLES = 1_000_000  # whose sums are kept
 HALF_BITS = 16  # of such a number
 PART_IMAGES = 4096  # drawn together: their values stay in the cache
 BLOCK_CELLS = 1 << 18  # numbers of data sets times images of a block
 DENSE_THRESHOLDS = 4  # beyond, so few images repeat that they are listed
 MARGIN = 8.0  # standard deviations by which the first draws stay below the number of images
+
+
+class Draws(NamedTuple):
+    """How many data sets are drawn, with which seed, and the share that an interval holds."""
+
+    samples: int
+    level: float
+    seed: int
+
+
+def as_draws(samples: object, level: object, seed: object) -> Draws:
+    """Check the arguments of a bootstrap.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    draws = Draws(as_integer(samples, "samples"), as_real(level, "level"), as_integer(seed, "seed"))
+    if draws.samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples!r}")
+    if draws.samples > MAX_SAMPLES:
+        raise ValueError(f"samples must be at most {MAX_SAMPLES:,}, got {samples!r}")
+    if not 0 < draws.level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    if draws.seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed!r}")
+    return draws
 
 
 def sum_drawn(values: Float64, samples: int, seed: int) -> Float64:

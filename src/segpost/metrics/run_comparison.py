@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from segpost._core.arguments import as_integer
+from segpost._core.arguments import as_names
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.dialects import DialectName
@@ -17,13 +17,14 @@ from segpost.metrics.image_sums import MEANS, ImageColumns
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.ratios import Float64
 from segpost.metrics.report import runs as report
-from segpost.metrics.resampling import sum_drawn, sum_exchanged
+from segpost.metrics.resampling import Draws, as_draws, sum_drawn, sum_exchanged
 from segpost.metrics.run_pairs import pair_runs
 from segpost.metrics.run_values import RunValues, ScoreDelta
 from segpost.metrics.scores import Scores
 
 SAMPLES = 10_000
 LEVEL = 0.95
+MIN_IMAGES = 2  # of which data sets that are drawn differ
 ROUNDING = 1e-12  # differences that are the same but for rounding
 
 
@@ -126,7 +127,7 @@ def compare(
     dialect, exclude
         As in `ConfusionMatrix.compute`.
     samples : int
-        Data sets that are drawn, for the intervals and for the p-values.
+        Data sets that are drawn, for the intervals and for the p-values; 1 to 1,000,000.
     level : float
         Of the intervals.
     seed : int
@@ -140,7 +141,8 @@ def compare(
     ------
     ValueError
         If a run has no ids, they share no image, they count other classes or otherwise, or the
-        target of a shared image is not the same.
+        target of a shared image is not the same; if there are not two different names; and for
+        numbers out of range.
 
     Examples
     --------
@@ -162,14 +164,12 @@ def compare(
                 path = str(cm)
                 cure = f": segpost.ConfusionMatrix.from_json(pathlib.Path({path!r}).read_text())"
             raise TypeError(f"{argument} must be a ConfusionMatrix, got {type(cm).__name__}{cure}")
-    if as_integer(samples, "samples") < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level}")
-    pair = pair_runs(a, b, names)
+    run_names = _as_run_names(names)
+    draws = as_draws(samples, level, seed)
+    pair = pair_runs(a, b, run_names)
     scores = [cm.compute(dialect, exclude=exclude) for cm in (pair.a, pair.b)]
     columns = [one.images.columns() for one in scores]
-    deltas = _deltas(columns, samples, level, seed)
+    deltas = _deltas(columns, draws)
     class_names = scores[0].class_names
     rows = [
         ScoreDelta(name, *map(float, row))
@@ -177,13 +177,24 @@ def compare(
     ]
     means, classes = rows[: len(MEANS)], rows[len(MEANS) :]
     return RunComparison(
-        names, scores[0], scores[1], tuple(means), tuple(classes), pair.only_a, pair.only_b,
-        samples, level, seed,
+        run_names, scores[0], scores[1], tuple(means), tuple(classes), pair.only_a, pair.only_b,
+        *draws,
     )  # fmt: skip
 
 
-def _deltas(columns: list[ImageColumns], samples: int, level: float, seed: int) -> Float64:
+def _as_run_names(names: object) -> tuple[str, str]:
+    """Return the names of two runs, which must differ."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise TypeError(f"names must be two strings, got {names!r}")
+    run_names = as_names(names, "names")
+    if len(run_names) != 2 or run_names[0] == run_names[1]:
+        raise ValueError(f"names must be two different strings, got {names!r}")
+    return run_names[0], run_names[1]
+
+
+def _deltas(columns: list[ImageColumns], draws: Draws) -> Float64:
     """Return a, b, their delta, its interval and p-value for every score: (6, M + C)."""
+    samples, level, seed = draws
     ours, others = (part.values for part in columns)
     classes = len(columns[0].ignored)
     scorer, shared = columns[0], slice(None, classes)  # target pixels are those of both
@@ -195,6 +206,8 @@ def _deltas(columns: list[ImageColumns], samples: int, level: float, seed: int) 
     of_others = np.concatenate([sums[:, shared], of_others], axis=1)
     drawn = scorer.scores(of_others) - scorer.scores(of_ours)
     low, high = _quantiles(drawn, [(1 - level) / 2, (1 + level) / 2])
+    if len(ours) < MIN_IMAGES:
+        low[:] = high[:] = math.nan
     changed = np.flatnonzero((ours != others).any(axis=1))
     larger = np.full(len(delta), float(samples))
     if len(changed):

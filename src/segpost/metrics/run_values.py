@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segpost._core.arguments import as_count
 from segpost._core.equality import compare_by_value
 from segpost.metrics.values import ScoreValues
 
@@ -27,7 +28,8 @@ class ScoreDelta(NamedTuple):
     delta : float
         b minus a.
     low, high : float
-        The interval of `delta` over data sets of images drawn with replacement (percentiles).
+        The interval of `delta` over data sets of images drawn with replacement (percentiles); NaN
+        of a single image.
     p_value : float
         Share of the data sets in which runs are exchanged at random, image by image, whose
         difference is as large as `delta` or larger, in either direction.
@@ -86,7 +88,8 @@ class RunValues:
         for delta in (*self.means, *self.classes):
             if delta.name == name:
                 return delta
-        raise KeyError(name)
+        names = dict.fromkeys(delta.name for delta in (*self.means, *self.classes))
+        raise KeyError(f"{name!r} is none of {', '.join(map(repr, names))}")
 
     @property
     def ids(self) -> tuple[ImageId, ...]:
@@ -113,7 +116,7 @@ class RunValues:
         a, b = self.a.images.miou, self.b.images.miou
         delta = b - a
         order = np.argsort(np.where(np.isnan(delta), math.inf, sign * delta), kind="stable")
-        for k in order[:count].tolist():
+        for k in order[: as_count(count, "count")].tolist():
             yield ImageDelta(self.ids[k], float(a[k]), float(b[k]), float(delta[k]))
 
     def _confusions(self, count: int, sign: int) -> Iterator[ConfusionDelta]:
@@ -122,7 +125,8 @@ class RunValues:
             np.fill_diagonal(part, 0)
         delta = rows[1] - rows[0]
         names = (*self.a.class_names, "(none)")
-        order = np.argsort(sign * delta, axis=None, kind="stable")[:count]
+        order = np.argsort(sign * delta, axis=None, kind="stable")
+        order = order[: as_count(count, "count")]
         for t, p in zip(*np.unravel_index(order, delta.shape), strict=True):
             support = int(self.a.class_counts.support[t])
             pixels = [int(part[t, p]) for part in (*rows, delta)]

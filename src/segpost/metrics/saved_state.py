@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from segpost._core.text import as_unique_keys
 
@@ -75,11 +75,10 @@ def decode_state(text: str | bytes, kind: str) -> dict[str, Any]:
         If the text has no such state, or two of them, is too large, or its checksum is that of
         other content.
     """
-    if isinstance(text, PathLike):
-        raise TypeError(
-            f"text must be the text of a saved {kind}, got {type(text).__name__}: pass "
-            "path.read_text()"
-        )
+    if not isinstance(text, str | bytes):
+        cure = ": pass path.read_text()" if isinstance(text, PathLike) else ""
+        name = type(text).__name__
+        raise TypeError(f"text must be the text of a saved {kind}, got {name}{cure}")
     if len(text) > MAX_STATE_BYTES:
         raise ValueError(
             f"state is {len(text)} bytes, over the limit of {MAX_STATE_BYTES}; not a segpost state"
@@ -183,9 +182,13 @@ def _encode_list(values: Iterator[Any]) -> Iterator[str]:
     yield "[]" if start == "[" else "]"
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which is no JSON")
+
+
 def _documents(text: str) -> Iterator[Any]:
     """Yield the JSON documents in a text, whose keys must all be different."""
-    decoder = json.JSONDecoder(object_pairs_hook=as_unique_keys)
+    decoder = json.JSONDecoder(object_pairs_hook=as_unique_keys, parse_constant=_refuse_constant)
     position = len(text) - len(text.lstrip())
     while True:
         document, position = decoder.raw_decode(text, position)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Int64
 
 MAX_STRATA = 128
+MAX_CELLS = 1 << 28  # counts of all strata: 2 GiB
+STRATUM_TYPES = (str, int, np.integer)
 
 
 class PartCounts(NamedTuple):
@@ -35,13 +37,13 @@ class PartCounts(NamedTuple):
         return ImageCounts(None, cells, state[cells], self.outside)
 
 
-def as_strata(strata: int | Sequence[str] | None) -> tuple[str, ...] | None:
+def as_strata(strata: int | Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
     """Return the names of strata; of a number, their numbers.
 
     Raises
     ------
     ValueError, TypeError
-        If they are not 1 to 128 different names.
+        If they are not 1 to 128 different names, or their counts are too many for the memory.
     """
     if strata is None:
         return None
@@ -49,6 +51,8 @@ def as_strata(strata: int | Sequence[str] | None) -> tuple[str, ...] | None:
         raise TypeError(f"strata must be names or their number, got {strata!r}; pass [{strata!r}]")
     if isinstance(strata, Sequence):
         names = arguments.as_names(strata, "strata")
+    elif isinstance(strata, Iterable):
+        raise TypeError(f"strata must be a list of names or their number, got {strata!r}")
     else:
         names = tuple(map(str, range(min(as_integer(strata, "strata"), MAX_STRATA + 1))))
     if not 1 <= len(names) <= MAX_STRATA:
@@ -56,6 +60,12 @@ def as_strata(strata: int | Sequence[str] | None) -> tuple[str, ...] | None:
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"strata has {name!r} twice")
+    cells = len(names) * (classes + 1) ** 2
+    if cells > MAX_CELLS:
+        raise ValueError(
+            f"strata are {len(names)} tables of {(classes + 1) ** 2:,} counts, {cells:,} together, "
+            f"over the limit of {MAX_CELLS:,}; take fewer strata or classes"
+        )
     return names
 
 
@@ -68,6 +78,13 @@ def stratum_number(value: object, names: Sequence[str], argument: str = "stratum
     if not 0 <= number < len(names):
         raise ValueError(f"{argument} must be in 0..{len(names) - 1}, got {number}")
     return number
+
+
+def _stratum_of_image(value: object, names: Sequence[str]) -> int:
+    """Return the number of a stratum, or of void, by its number or name."""
+    if not isinstance(value, (str, bool)) and value in VOID_STRATA:
+        return as_integer(value, "strata")
+    return stratum_number(value, names, "strata")
 
 
 def check_strata(strata: object, names: Sequence[str] | None) -> None:
@@ -207,10 +224,10 @@ def _count_parts(
 def _as_strata_of(value: Any, pair: PredictionPair, names: Sequence[str]) -> Strata:
     """Return the strata of one pair."""
     shape, images = pair.target.shape, pair.image_count
-    if isinstance(value, (str, int, np.integer)):
-        return Strata(np.full(images, stratum_number(value, names, "strata")), names)
-    if isinstance(value, (list, tuple)) and all(isinstance(one, (str, int)) for one in value):
-        value = np.array([stratum_number(one, names, "strata") for one in value], np.int32)
+    if isinstance(value, STRATUM_TYPES):
+        return Strata(np.full(images, _stratum_of_image(value, names)), names)
+    if isinstance(value, (list, tuple)) and all(isinstance(one, STRATUM_TYPES) for one in value):
+        value = np.array([_stratum_of_image(one, names) for one in value], np.int32)
     strata_array = as_input_array(value, "strata")
     if strata_array.kind not in LABEL_KINDS:
         raise TypeError(f"strata must be integers, got {strata_array.kind}")

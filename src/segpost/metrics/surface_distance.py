@@ -234,12 +234,14 @@ class SurfaceDistance(BoundaryMeasure):
             "dialect": self.dialect,
         }
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return the distances and the surface Dice of every class."""
+        names = self._class_names(names)
         title = "Surface distance" + (
             "" if self.dialect == "segpost" else f", as in {self.dialect}"
         )
-        return [class_table(title, self._columns(), names)]
+        columns = self._columns()
+        return [class_table(title, columns, names, numbers=columns.keys() - {"NSD"})]
 
     def content(self, names: Sequence[str]) -> dict[str, Any]:
         """Return settings, means and classes as plain data."""

@@ -112,7 +112,7 @@ class TrimapIoU(BoundaryMeasure):
         """Return the constructor's arguments as plain data."""
         return super().settings() | {"widths": list(self.widths)}
 
-    def tables(self, names: Sequence[str]) -> list[Table]:
+    def tables(self, names: Sequence[str] | None = None) -> list[Table]:
         """Return a table with a row for each width."""
         scores = self._scores()
         accuracy = scores.pixel_accuracy.tolist()

@@ -307,7 +307,8 @@ class ScoreValues:
         wrong = self.table.class_rows.copy()
         np.fill_diagonal(wrong, 0)
         names = (*self.class_names, "(none)")
-        order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+        order = np.argsort(-wrong, axis=None, kind="stable")
+        order = order[: arguments.as_count(count, "count")]
         confusions = []
         for t, p in zip(*np.unravel_index(order, wrong.shape), strict=True):
             if wrong[t, p]:

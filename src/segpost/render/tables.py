@@ -63,6 +63,11 @@ def format_score(value: float, digits: int = 4, *, sign: bool = False) -> ScoreT
     return text
 
 
+def format_number(value: float, digits: int = 4) -> str:
+    """Return a number that is no share, such as a distance: percent is never made of it."""
+    return str(format_score(value, digits))
+
+
 def format_percent(value: float, digits: int = 2, sign: str = "") -> str:
     """Return a score in percent without the percent sign, or a dash for NaN."""
     return "-" if value != value else f"{100 * value:{sign}.{digits}f}"

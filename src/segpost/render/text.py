@@ -6,17 +6,20 @@ import re
 from html import escape
 
 # An underscore inside a word is no markup.
-MARKDOWN_MARKUP = re.compile(r"[\\|<`*\[\]]|(?<![^\W_])_|_(?![^\W_])")
+MARKDOWN_MARKUP = re.compile(r"[\\|<`*~\[\]]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 
 FORMULA_SIGNS = ("=", "+", "-", "@")
 SURROGATES = range(0xD800, 0xE000)  # code points that stand for bytes of names that are no Unicode
-LATEX_MARKUP = re.compile(r"[\\{}$&#%_^~<>]")
+LATEX_MARKUP = re.compile(r"[\\{}$&#%_^~<>|*\[]")
 LATEX_WORDS = {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",  # after the end of a row it would be its height
+    "*": "{*}",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from segpost.cli.evaluation.arguments import add_dialect
+from segpost.cli.evaluation.arguments import add_dialect, add_exclude
 from segpost.cli.gates import add_gates
 from segpost.cli.options import PALETTES, file_path, fraction, natural_number, positive_integer
 from segpost.metrics.run_comparison import LEVEL, SAMPLES
@@ -18,13 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument_group("which scores").add_argument
     add_dialect(add)
-    add(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="CLASS",
-        help="a class, by number or name, that is left out of means (repeatable)",
-    )
+    add_exclude(add)
     add(
         "--samples",
         type=positive_integer,

@@ -180,17 +180,23 @@ def add_dialect(add: Callable[..., argparse.Action]) -> None:
     )
 
 
+def add_exclude(add: Callable[..., argparse.Action]) -> None:
+    """Declare which classes are in no mean."""
+    add(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="a class, by number or name, that is left out of means, such as the background "
+        "(repeatable)",
+    )
+
+
 def add_scoring(parser: argparse.ArgumentParser) -> None:
     """Declare what is computed of the counts."""
     add = parser.add_argument_group("which scores").add_argument
     add_dialect(add)
-    add(
-        "--exclude",
-        nargs="+",
-        default=(),
-        metavar="CLASS",
-        help="classes, by number or name, that are left out of means, such as the background",
-    )
+    add_exclude(add)
     add("--compare", action="store_true", help="add the score of each of those conventions")
     add_gates(parser, has_baseline=False)
 

@@ -21,6 +21,7 @@ from segpost.evaluation.summaries import ignored_pixels, image_pixels
 from segpost.files.writing import check_writable
 from segpost.metrics.gates import GateResult
 from segpost.metrics.report import documents, formats
+from segpost.render.tables import format_markdown, in_percent
 from segpost.render.text import escape_csv
 
 OUTPUTS = (
@@ -215,5 +216,7 @@ def _format_markdown(
 ) -> str:
     text = formats.markdown(scores, notes, outcome.measures, percent=arguments.percent)
     if arguments.compare:
-        text += f"\n### Dialects\n\n{outcome.cm.compare_dialects().to_markdown()}"
+        table = outcome.cm.compare_dialects().table()
+        shown = in_percent(table) if arguments.percent else table
+        text += f"\n### Dialects\n\n{format_markdown([shown])}"
     return text

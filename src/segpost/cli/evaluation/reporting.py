@@ -21,6 +21,7 @@ from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.metrics.dialects import DialectError
 from segpost.metrics.gates import GateResult
 from segpost.metrics.report import formats
+from segpost.render.tables import format_text, in_percent
 
 MAX_LISTED = 1 + MAX_NAMES  # failures that are named
 OF_LOGITS = ("axis", "grid", "threshold", "key")
@@ -72,7 +73,9 @@ def report(
             formats.text(scores, outcome.notes(), outcome.measures, percent=arguments.percent)
         )
     if arguments.compare and is_reported and outcome.has_scores(arguments.allow_partial):
-        print_text(f"\n{outcome.cm.compare_dialects()}")
+        table = outcome.cm.compare_dialects().table()
+        shown = in_percent(table) if arguments.percent else table
+        print_text(f"\n{format_text([shown])}")
     for problem in problems:
         print_error(problem)
     is_missed = scores is not None and print_missed(results, arguments.annotate)

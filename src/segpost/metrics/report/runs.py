@@ -38,16 +38,21 @@ def parts(comparison: RunValues, *, percent: bool = False) -> list[Part]:
 def sentences(comparison: RunValues) -> Iterator[str]:
     """Yield what is compared, what is not, and what the numbers mean."""
     a, b = map(as_printable, comparison.names)
-    yield f"{b} against {a}: deltas are {b} minus {a}, over {len(comparison.ids):,} shared images."
+    yield f"{b} against {a}: deltas are {b} minus {a}, over {_quantity(comparison)}."
     for name, ids in ((a, comparison.only_a), (b, comparison.only_b)):
         if ids:
             yield f"Only {name} has {len(ids):,} more: {format_names(list(map(str, ids)))}."
     yield (
-        f"Intervals hold {comparison.level:.0%} of {comparison.samples:,} data sets drawn from "
-        f"these images (paired bootstrap); p is the share of {comparison.samples:,} random "
+        f"Intervals hold {100 * comparison.level:g}% of {comparison.samples:,} data sets drawn "
+        f"from these images (paired bootstrap); p is the share of {comparison.samples:,} random "
         "exchanges of the two runs, image by image, with a delta as large (seed "
         f"{comparison.seed}). It is not corrected for the number of classes."
     )
+
+
+def _quantity(comparison: RunValues) -> str:
+    images = len(comparison.ids)
+    return f"{images:,} shared image{'' if images == 1 else 's'}"
 
 
 def named_means(comparison: RunValues) -> list[ScoreDelta]:
