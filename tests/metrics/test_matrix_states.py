@@ -144,14 +144,10 @@ def test_what_is_no_text_of_a_state(tmp_path: Path) -> None:
     """The path of a state, what is no text, and constants that are no JSON."""
     path, cm = tmp_path / "state.json", ConfusionMatrix(2)
     path.write_text(cm.to_json())
-    with pytest.raises(
-        ValueError, match=r"pass its text, pathlib\.Path\(.*\)\.read_text"
-    ):
+    with pytest.raises(ValueError, match=r"pass its text, pathlib\.Path\(.*\)\.read_text"):
         ConfusionMatrix.from_json(str(path))
     assert ConfusionMatrix.from_json(path.read_text()) == cm  # the cure
-    with pytest.raises(
-        TypeError, match="must be the text of a saved ConfusionMatrix, got None"
-    ):
+    with pytest.raises(TypeError, match="must be the text of a saved ConfusionMatrix, got None"):
         ConfusionMatrix.from_json(None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="not a saved ConfusionMatrix: it holds NaN"):
         ConfusionMatrix.from_json(cm.to_json().replace("null", "NaN", 1))
