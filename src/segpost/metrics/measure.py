@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -143,6 +143,31 @@ class Measure(Accumulator):
         self._names = ImageTable(0).extended_by(NO_CELLS, [name])
         if self.duplicates == "drop":
             self._totals_of = {name: self._dump_counts()}
+
+    def _add_images(
+        self: M,
+        preds: Sequence[Any],
+        target: Sequence[Any],
+        ids: Any,
+        count: Callable[[M, Any, Any], None],
+    ) -> None:
+        """Add images one by one; errors name the image, and then none is added."""
+        if len(preds) != len(target):
+            raise ValueError(f"preds has {len(preds)} images, target {len(target)}")
+        names = [None] * len(preds) if ids is None else as_image_ids(ids, len(preds))
+        batch = self._empty()
+        for index, (pred, true, name) in enumerate(zip(preds, target, names, strict=True)):
+            part = self._empty()
+            try:
+                count(part, pred, true)
+            except ValueError as error:
+                if len(preds) == 1:
+                    raise
+                raise ValueError(f"image {index}: {error}") from error
+            if name is not None:
+                part._name_image(name)
+            batch._merge(part)
+        self._add_batch(batch)
 
     def _dump(self) -> dict[str, Any]:
         totals = self._dump_counts()

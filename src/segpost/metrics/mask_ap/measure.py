@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from segpost._core.arguments import ClassNames
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments
-from segpost.metrics.arguments import Duplicates, as_duplicates, as_image_ids
+from segpost.metrics.arguments import Duplicates, as_duplicates
 from segpost.metrics.mask_ap.accumulation import compute_curves, sort_images
-from segpost.metrics.mask_ap.forms import as_image_masks
+from segpost.metrics.mask_ap.forms import ImageMasks, as_image_masks
 from segpost.metrics.mask_ap.matching import ImageMatches, match_image
 from segpost.metrics.mask_ap.rules import AREA_RANGES, IOU_THRESHOLDS, MAX_DETECTIONS, as_rules
 from segpost.metrics.mask_ap.saved import dump_image, read_image
@@ -139,23 +139,7 @@ class MaskAP(Measure):
         self._check_not_reduced()
         pred_images = as_image_masks(preds, "preds", has_scores=True)
         target_images = as_image_masks(target, "target", has_scores=False)
-        if len(pred_images) != len(target_images):
-            raise ValueError(f"preds has {len(pred_images)} images, target {len(target_images)}")
-        names = [None] * len(pred_images) if ids is None else as_image_ids(ids, len(pred_images))
-        batch = self._empty()
-        images = zip(pred_images, target_images, names, strict=True)
-        for index, (pred_image, target_image, name) in enumerate(images):
-            part = self._empty()
-            try:
-                part._images = [match_image(pred_image, target_image, self._rules)]
-            except ValueError as error:
-                if len(pred_images) == 1:
-                    raise
-                raise ValueError(f"image {index}: {error}") from error
-            if name is not None:
-                part._name_image(name)
-            batch._merge(part)
-        self._add_batch(batch)
+        self._add_images(pred_images, target_images, ids, type(self)._match)
 
     def compute(self, *, image: str | int | None = None) -> MaskAPScores:
         """Compute the scores of everything counted so far, or of one image.
@@ -251,6 +235,10 @@ class MaskAP(Measure):
         if names is not None:
             return names
         return self.class_names or [str(c) for c in self.categories]
+
+    def _match(self, preds: ImageMasks, target: ImageMasks) -> None:
+        """Match the masks of one image."""
+        self._images = [match_image(preds, target, self._rules)]
 
     def _name_image(self, name: str | int) -> None:
         (image,) = self._images

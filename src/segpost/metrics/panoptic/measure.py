@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._core.arguments import ClassNames, as_integer, as_real, check_choice
 from segpost._core.public import public
-from segpost.metrics.arguments import Duplicates, as_duplicates, as_image_ids
+from segpost.metrics.arguments import Duplicates, as_duplicates
 from segpost.metrics.counts import checked_add
 from segpost.metrics.measure import Measure, class_rows, class_table, names_by_category
 from segpost.metrics.panoptic.classes import as_panoptic_classes
@@ -187,23 +187,7 @@ class PanopticQuality(Measure):
                 raise ValueError(f"label_divisor must be in 1..2**62, got {label_divisor}")
         pred_maps = as_panoptic_maps(preds, "preds", label_divisor)
         target_maps = as_panoptic_maps(target, "target", label_divisor)
-        if len(pred_maps) != len(target_maps):
-            raise ValueError(f"preds has {len(pred_maps)} images, target {len(target_maps)}")
-        names = [None] * len(pred_maps) if ids is None else as_image_ids(ids, len(pred_maps))
-        batch = self._empty()
-        images = zip(pred_maps, target_maps, names, strict=True)
-        for index, (pred_map, target_map, name) in enumerate(images):
-            part = self._empty()
-            try:
-                part._measure(pred_map, target_map)
-            except ValueError as error:
-                if len(pred_maps) == 1:
-                    raise
-                raise ValueError(f"image {index}: {error}") from error
-            if name is not None:
-                part._name_image(name)
-            batch._merge(part)
-        self._add_batch(batch)
+        self._add_images(pred_maps, target_maps, ids, type(self)._measure)
 
     def compute(self, *, image: str | int | None = None) -> PanopticScores:
         """Compute the scores of everything counted so far, or of one image.
