@@ -9,6 +9,10 @@ from numpy.testing import assert_array_equal
 
 import segpost
 
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 pytest.importorskip("pycocotools.cocoeval")
 
 
@@ -40,7 +44,6 @@ def test_random_cases() -> None:
         check(random_case(random))
 
 
-@pytest.mark.slow
 def test_many_random_cases() -> None:
     """1,000 of them."""
     random = np.random.default_rng(22)
