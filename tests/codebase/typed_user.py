@@ -155,7 +155,7 @@ def metrics() -> None:
     assert_type(cm.compute(exclude=(0, 2)), segpost.Scores)
     assert_type(result.iou, ClassValues)
     assert_type(result.dice, ClassValues)
-    assert_type(result.iou["road"], np.float64)
+    assert_type(result.iou["0"], np.float64)
     assert_type(result.miou, float)
     assert_type(result.matrix, Counts)
     assert_type(result.mean("iou", "weighted"), float)
