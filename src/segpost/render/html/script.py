@@ -93,6 +93,7 @@ document.addEventListener("input", (event) => {
   if (pair) pair.style.setProperty("--cut", `${event.target.value}%`);
 });
 viewer.addEventListener("close", () => {
+  if (viewer.open) return; // the event comes late: it may be open again
   stage.replaceChildren();
   if (opener) opener.focus();
 });
