@@ -69,15 +69,15 @@ def by_bincount(preds: Array, target: Array, strata: Array) -> tuple[Array]:
 def by_torchmetrics(preds: Array, target: Array, strata: Array) -> tuple[Array]:
     """A metric for each stratum."""
     torch, classification = need("torch"), need("torchmetrics.functional.classification")
-    found = []
+    matrices = []
     for k in range(STRATA):
         one = torch.from_numpy(np.where(strata == k, target, VOID).astype(np.int64))
         options = {"num_classes": CLASSES, "ignore_index": VOID, "validate_args": False}
         matrix = classification.multiclass_confusion_matrix(
             torch.from_numpy(preds.astype(np.int64)), one, **options
         )
-        found.append(matrix.numpy())
-    return (np.stack(found),)
+        matrices.append(matrix.numpy())
+    return (np.stack(matrices),)
 
 
 def measure_strata(title: str, strata: Array, rounds: int) -> dict[str, Any]:

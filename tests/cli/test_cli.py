@@ -140,8 +140,8 @@ def test_mistakes(
 def test_info_is_build_config(capsys: pytest.CaptureFixture[str]) -> None:
     """`segpost info --json` is what build_config says."""
     assert main(["info", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["backend"] == segpost.build_config()["backend"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["backend"] == segpost.build_config()["backend"]
     assert main(["info"]) == 0
     assert "backend" in capsys.readouterr().out
 
@@ -182,9 +182,9 @@ def test_demo(
     assert "@media print" in report
     assert "<h2>Dense CRF</h2>" in report
     assert not re.search("https?:", report)
-    told = capsys.readouterr().out
-    assert "report.html" in told
-    changed = re.search(r"changed the labels of (\d+\.\d%)", told)
+    printed = capsys.readouterr().out
+    assert "report.html" in printed
+    changed = re.search(r"changed the labels of (\d+\.\d%)", printed)
     assert changed is not None
     assert f"{changed[1]} of the labels" in report
 

@@ -51,7 +51,7 @@ def claimed(width: int, height: int) -> bytes:
 
 
 def test_a_right_run_is_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing wrong: exit status 0, and what cannot be told is said."""
+    """Nothing wrong: exit status 0, and what cannot be printed is said."""
     files = ["--logits", "logits.npy", "--again", "again.npy", "--labels", "labels.png",
              "--target", "target.png", "--image", "image.jpg", "--palette", "voc"]  # fmt: skip
     assert main(["diagnose", *files]) == 0

@@ -23,14 +23,14 @@ def facts(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 def test_info_has_every_fact(capsys: pytest.CaptureFixture[str]) -> None:
     """Each with its reason, where there is one."""
-    told = facts(capsys)
+    printed = facts(capsys)
     config = segpost.build_config()
-    assert told["backend"] == f"{config['backend']} ({config['backend_reason']})"
-    assert told["threads"].startswith(f"{config['threads']} (")
-    assert told["platform"] == config["platform"]
-    assert told["wheel"].startswith(("compiled", "pure Python"))
-    assert told["native"] == ("yes" if config["native"] else "no")
-    assert re.match(r"yes|no: ", told["CUDA"])
+    assert printed["backend"] == f"{config['backend']} ({config['backend_reason']})"
+    assert printed["threads"].startswith(f"{config['threads']} (")
+    assert printed["platform"] == config["platform"]
+    assert printed["wheel"].startswith(("compiled", "pure Python"))
+    assert printed["native"] == ("yes" if config["native"] else "no")
+    assert re.match(r"yes|no: ", printed["CUDA"])
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,16 @@ def test_missing_packages_have_the_command_that_installs_them(
     ):
         assert f" {line}\n" in printed
     assert main(["info", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["missing"]["pip install torch"] == ["torch"]
-    assert told["optional"]["pillow"] is None
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["missing"]["pip install torch"] == ["torch"]
+    assert printed["optional"]["pillow"] is None
 
 
 def test_json_has_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     """For programs that ask whether an installation is what it should be."""
     assert main(["info", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
     wanted = {"wheel", "wheel_tag", "platform", "backend_reason", "native_problem", "native_cure"}
-    assert wanted | {"cuda_problem", "optional", "missing", "simd_level", "threads"} <= {*told}
-    assert (told["native_problem"] is None) == told["native"]
-    assert (told["native_cure"] is None) == told["native"]
+    assert wanted | {"cuda_problem", "optional", "missing", "simd_level", "threads"} <= {*printed}
+    assert (printed["native_problem"] is None) == printed["native"]
+    assert (printed["native_cure"] is None) == printed["native"]
