@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import rough_scenes
 from corpus_counts import find_in_right_runs, judge_failures
-from corpus_failures import CorpusFailure
+from corpus_failures.failure import CorpusFailure
 from fresh_runs import is_equal_to_right, iter_fresh_mistakes, train_fresh
 from holdout_runs import Holdout, iter_right
 from unseen_runs import iter_unseen_mistakes, train_unseen

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from corpus_counts import find_in_right_runs, judge_failures
-from holdout_runs import Holdout, as_output, iter_mistakes, iter_right
+from holdout_mistakes import iter_mistakes
+from holdout_runs import Holdout, as_output, iter_right
 from holdout_scenes import KINDS
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from corpus_failures import CorpusFailure, iter_failures
+from corpus_failures import iter_failures
+from corpus_failures.failure import CorpusFailure
 from corpus_right import CorpusRun, iter_right_runs
 
 import segpost
@@ -42,9 +43,9 @@ def judge_failures(failures: Iterable[CorpusFailure]) -> list[Verdict]:
     verdicts = []
     for failure in failures:
         for scene in failure.scenes:
-            given = {name: value for name, value in failure.make(scene).items()
+            arguments = {name: value for name, value in failure.make(scene).items()
                      if value is not None}  # fmt: skip
-            findings = segpost.diagnose(**given).findings
+            findings = segpost.diagnose(**arguments).findings
             verdicts.append(Verdict(failure.what, scene, failure.codes, findings))
     return verdicts
 

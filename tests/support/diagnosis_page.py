@@ -11,7 +11,7 @@ from pathlib import Path
 
 from corpus_counts import corpus_table
 from diagnosis_files import DATA
-from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examined
+from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examine
 from diagnosis_scenes import Failure, Run
 
 from segpost import Finding
@@ -26,7 +26,7 @@ Cases = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was fou
 
 def findings(failures: list[Failure]) -> Cases:
     """The findings of every failure."""
-    return [(failure.code, examined(failure).diagnosis.findings) for failure in failures]
+    return [(failure.code, examine(failure).diagnosis.findings) for failure in failures]
 
 
 def codes(cases: Cases) -> str:
@@ -65,7 +65,7 @@ def confusions(cases: Cases, runs: list[Run]) -> str:
         beside = ", ".join(f"`{other}` ({rank}) {n}" for (other, rank), n in sorted(others.items()))
         counts = " | ".join(str(ranks[rank] or "") for rank in RANKS)  # type: ignore[index]
         lines.append(f"| `{code}` | {len(times)} | {counts} | {missed or ''} | {beside} |")
-    spoken = Counter(f.rank for run in runs for f in examined(run).diagnosis.findings)
+    spoken = Counter(f.rank for run in runs for f in examine(run).diagnosis.findings)
     counts = " | ".join(str(spoken[rank]) for rank in RANKS)  # type: ignore[index]
     lines.append(f"| nothing: right runs | {len(runs)} | {counts} | | |")
     return "\n".join(lines)
