@@ -18,7 +18,7 @@ def network(request: pytest.FixtureRequest) -> Any:
     pytest.importorskip("torch")
     import fingerprint_networks as networks
 
-    return networks, networks.saved(request.param)
+    return networks, networks.load_net(request.param)
 
 
 def changes(networks: Any, net: Any) -> dict[str, Any]:
@@ -40,9 +40,9 @@ def changes(networks: Any, net: Any) -> dict[str, Any]:
 def test_logits_alone_tell_the_kind_or_that_they_do_not(network: Any) -> None:
     """Logits alone show the kind of change, or that it is not known."""
     networks, net = network
-    before = networks.taken(net, stages=False)
+    before = networks.take_fingerprint(net, stages=False)
     told = {
-        name: before.compare(networks.taken(changed, stages=False)).codes
+        name: before.compare(networks.take_fingerprint(changed, stages=False)).codes
         for name, changed in changes(networks, net).items()
     }
     assert told == {
@@ -56,16 +56,16 @@ def test_logits_alone_tell_the_kind_or_that_they_do_not(network: Any) -> None:
         "permuted": ("classes-permuted",),
     }
     assert told["training"] in (("inside",), ("other",))
-    assert before.compare(networks.taken(net, stages=False)).ok
+    assert before.compare(networks.take_fingerprint(net, stages=False)).ok
 
 
 def test_stages_tell_where_a_change_is(network: Any) -> None:
     """The first stage that differs is certain, with the causes that fit its numbers."""
     networks, net = network
-    before = networks.taken(net)
+    before = networks.take_fingerprint(net)
     where = {}
     for name, changed in changes(networks, net).items():
-        first = before.compare(networks.taken(changed)).findings[0]
+        first = before.compare(networks.take_fingerprint(changed)).findings[0]
         assert first.rank == "certain"
         where[name] = (first.code, first.where, first.message)
     assert {name: found[:2] for name, found in where.items()} == {
@@ -86,8 +86,8 @@ def test_stages_tell_where_a_change_is(network: Any) -> None:
 def test_batch_norm_is_likely_where_the_input_is_known(network: Any) -> None:
     """Initial batch-norm statistics are likely where the inputs are known to be the same."""
     networks, net = network
-    before = networks.taken(net)
-    found = before.compare(networks.taken(networks.statistics_reset(net))).findings
+    before = networks.take_fingerprint(net)
+    found = before.compare(networks.take_fingerprint(networks.statistics_reset(net))).findings
     assert [(f.code, f.rank) for f in found] == [("stage", "certain"), ("batch-norm", "likely")]
 
 
@@ -97,5 +97,7 @@ def test_an_input_of_bytes_is_the_preprocessing(network: Any) -> None:
 
     networks, net = network
     raw = segpost.probe_image(networks.SIZE).transpose(2, 0, 1)[None].astype(np.float32)
-    diff = networks.taken(net).compare(networks.taken(net, torch.from_numpy(raw)))
+    diff = networks.take_fingerprint(net).compare(
+        networks.take_fingerprint(net, torch.from_numpy(raw))
+    )
     assert diff.codes == ("normalization",)

@@ -39,7 +39,7 @@ def random_case(random: np.random.Generator) -> Case:
         target[image] = [
             _annotation(random, mask, iscrowd=int(random.random() < crowds)) for mask in truth
         ]
-        found = [_changed(random, mask) for mask in truth for _ in range(random.integers(0, 4))]
+        found = [_change(random, mask) for mask in truth for _ in range(random.integers(0, 4))]
         found += [_box(random, size) for _ in range(random.integers(0, 4))]
         preds[image] = [
             {**_annotation(random, mask), "score": float(random.integers(scores) / scores)}
@@ -154,7 +154,7 @@ def _box(random: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
     return mask
 
 
-def _changed(random: np.random.Generator, mask: np.ndarray) -> np.ndarray:
+def _change(random: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     """A mask that is shifted, or has noise, or stays as it is."""
     way = random.integers(3)
     if way == 0:

@@ -48,7 +48,7 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-values)))
 
 
-def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Planes (..., h, w) of the size, bilinearly, on the half_pixel grid."""
     matrices = []
     for n_in, n_out in zip(planes.shape[-2:], size, strict=True):
@@ -70,14 +70,14 @@ def on_score_grid(head: Head, dialect: str) -> np.ndarray:
     """The mask logits on the grid of the scores."""
     rules, shape = RULES[dialect], head.masks.shape[1:]
     grid = (4 * shape[0], 4 * shape[1]) if rules.is_input_grid else rules.score_grid
-    return head.masks.astype(np.float64) if grid is None else resized(head.masks, grid)
+    return head.masks.astype(np.float64) if grid is None else resize(head.masks, grid)
 
 
 def class_scores(head: Head, dialect: str, size: tuple[int, int]) -> np.ndarray:
     """The scores of the classes (C, H, W) of task "semantic"."""
     masks = sigmoid(on_score_grid(head, dialect))
     planes = np.einsum("qc,qhw->chw", softmax(head.classes)[:, :-1], masks)
-    return resized(planes, size)
+    return resize(planes, size)
 
 
 class Panoptic(NamedTuple):
@@ -103,7 +103,7 @@ def panoptic(
     labels, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
     kept = np.flatnonzero((labels < probabilities.shape[1] - 1) & (scores > threshold))
     logits = on_score_grid(head, dialect)[kept]
-    late = sigmoid(resized(logits, size)) if rules.sigmoid_last else resized(sigmoid(logits), size)
+    late = sigmoid(resize(logits, size)) if rules.sigmoid_last else resize(sigmoid(logits), size)
     weighted = late * scores[kept, None, None]
     first = weighted.argmax(axis=0)
     ordered = np.sort(weighted, axis=0)
@@ -138,7 +138,7 @@ def instances(head: Head, dialect: str, size: tuple[int, int]) -> list[tuple[int
         order = np.argsort(-probabilities.ravel(), kind="stable")[:count]
         candidates = [(int(i) // classes, int(i) % classes) for i in order]
     if rules.sigmoid_last:
-        logits = resized(logits, size)
+        logits = resize(logits, size)
     found = []
     for query, label in candidates:
         mask = logits[query] > 0

@@ -123,9 +123,9 @@ def _reasons(own: ScoreValues, other: ScoreValues, dialect: Dialect) -> Iterator
             where = "the mean of that image" if by_image else "the mean"
             names = _class_names(own, in_any)
             yield f"a class that is only predicted is left out of {where}: {names}"
-    kept = _class_names(own, own.ignored & other.in_mean)
-    if kept:
-        yield f"an ignored class stays in the mean: {kept}"
+    ignored_in_mean = _class_names(own, own.ignored & other.in_mean)
+    if ignored_in_mean:
+        yield f"an ignored class stays in the mean: {ignored_in_mean}"
     yield from _remapping_reasons(own, dialect)
     if dialect.counts_ignored_preds and own.snapshot.ignored_classes:
         false_positives = int(other.table.invalid_targets.sum())
