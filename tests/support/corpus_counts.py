@@ -71,10 +71,12 @@ def all_right_findings() -> tuple[int, list[tuple[CorpusRun, segpost.Finding]]]:
 
 def corpus_table() -> str:
     """Return for every rule how often it was right and wrong in the corpus, as Markdown."""
-    verdicts, (runs, found) = all_verdicts(), all_right_findings()
+    verdicts, (runs, findings) = all_verdicts(), all_right_findings()
     right: Counter[tuple[str, str]] = Counter()
     beside: Counter[tuple[str, str]] = Counter()
-    wrong: Counter[tuple[str, str]] = Counter((finding.code, finding.rank) for _, finding in found)
+    wrong: Counter[tuple[str, str]] = Counter(
+        (finding.code, finding.rank) for _, finding in findings
+    )
     for verdict in verdicts:
         for finding in verdict.findings:
             is_right = finding.code in verdict.codes
@@ -88,7 +90,7 @@ def corpus_table() -> str:
             lines.append(f"| `{code}` | {cells} |")
     named = sum(verdict.is_named for verdict in verdicts)
     misnamed = sum(verdict.is_misnamed for verdict in verdicts)
-    false = Counter(finding.rank for _, finding in found)
+    false = Counter(finding.rank for _, finding in findings)
     lines += [
         "",
         f"Failing runs: {len(verdicts)} of {len({v.what for v in verdicts})} mistakes. The cause "

@@ -139,12 +139,12 @@ def training(net: Net) -> Net:
     return net
 
 
-def activation(net: Net, made: Callable[[], nn.Module]) -> Net:
+def activation(net: Net, make: Callable[[], nn.Module]) -> Net:
     """The same weights with another activation."""
     net = copy.deepcopy(net)
     for block in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         if isinstance(block[-1], nn.ReLU):
-            block[-1] = made()
+            block[-1] = make()
     return net
 
 

@@ -101,16 +101,16 @@ def panoptic(
     rules = RULES[dialect]
     probabilities = softmax(head.classes)
     labels, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    kept = np.flatnonzero((labels < probabilities.shape[1] - 1) & (scores > threshold))
-    logits = on_score_grid(head, dialect)[kept]
+    selection = np.flatnonzero((labels < probabilities.shape[1] - 1) & (scores > threshold))
+    logits = on_score_grid(head, dialect)[selection]
     late = sigmoid(resize(logits, size)) if rules.sigmoid_last else resize(sigmoid(logits), size)
-    weighted = late * scores[kept, None, None]
+    weighted = late * scores[selection, None, None]
     first = weighted.argmax(axis=0)
     ordered = np.sort(weighted, axis=0)
     margin = (ordered[-1] - ordered[-2]) / ordered[-1]
     id_map, segments = np.zeros(size, int), []
     fused: dict[int, int] = {}
-    for k, query in enumerate(kept):
+    for k, query in enumerate(selection):
         mask = (weighted if rules.weighs_mask_area else late)[k] >= mask_threshold
         won = first == k
         share = won.sum() / max(mask.sum(), 1)
@@ -139,7 +139,7 @@ def instances(head: Head, dialect: str, size: tuple[int, int]) -> list[tuple[int
         candidates = [(int(i) // classes, int(i) % classes) for i in order]
     if rules.sigmoid_last:
         logits = resize(logits, size)
-    found = []
+    segments = []
     for query, label in candidates:
         mask = logits[query] > 0
         mean = (sigmoid(logits[query]) * mask).sum() / (mask.sum() + 1e-6)
@@ -150,5 +150,5 @@ def instances(head: Head, dialect: str, size: tuple[int, int]) -> list[tuple[int
                     np.arange(n) * m // n for n, m in zip(size, mask.shape, strict=True)
                 )
                 mask = mask[rows[:, None], columns]
-            found.append((label, float(score), mask))
-    return found if rules.best_class_only else sorted(found, key=lambda one: -one[1])
+            segments.append((label, float(score), mask))
+    return segments if rules.best_class_only else sorted(segments, key=lambda one: -one[1])
