@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,12 +49,18 @@ def iter_values(tree: ast.AST) -> Iterator[str]:
             yield name
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    """Return the tree of a file, which is parsed once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def find_names(folder: str, iterate: Callable[[ast.AST], Iterator[str]]) -> set[str]:
     """Return the names in the Python files of a folder, each with its file."""
     return {
         f"{path.relative_to(ROOT).as_posix()}: {name}"
         for path in sorted((ROOT / folder).rglob("*.py"))
-        for name in iterate(ast.parse(path.read_text(encoding="utf-8")))
+        for name in iterate(parse(path))
     }
 
 

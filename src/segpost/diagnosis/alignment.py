@@ -153,26 +153,19 @@ class Alignment(CodedMaps):
     def _iter_candidates(self) -> Iterator[Candidate]:
         before = self.wrong_share
         counts = ClassCounts(self.values, self.matrix)
-        for class_map in counts.iter_maps():
-            is_swap = (
-                len(class_map.detail.get("order", ())) == 2 and class_map.name == "permutation"
-            )
+        for mapping in counts.iter_maps():
+            is_swap = len(mapping.detail.get("order", ())) == 2 and mapping.name == "permutation"
             is_hint = is_swap and len(self.target) < MIN_OFFSET_IMAGES
-            if class_map.name == "offset":  # another order has classes that no offset makes
-                is_hint = not counts.is_possible_offset(class_map.detail["offset"], MAX_IMPOSSIBLE)
+            if mapping.name == "offset":  # another order has classes that no offset makes
+                is_hint = not counts.is_possible_offset(mapping.detail["offset"], MAX_IMPOSSIBLE)
             rank: Rank = "hint" if is_hint else "likely"
-            before_map = class_map.was_right / class_map.valid_pixels
+            before_map = mapping.was_right / mapping.valid_pixels
             explanation = Explanation(
-                class_map.name,
-                class_map.right,
-                class_map.valid_pixels,
-                class_map.detail,
-                before_map,
-                rank,
+                mapping.name, mapping.right, mapping.valid_pixels, mapping.detail, before_map, rank
             )
-            penalty = 0.02 if class_map.name in ("permutation", "inverted") else 0.002
+            penalty = 0.02 if mapping.name in ("permutation", "inverted") else 0.002
             yield Candidate(
-                class_map.wrong_share / before + penalty, partial(_as_verified, explanation)
+                mapping.wrong_share / before + penalty, partial(_as_verified, explanation)
             )
         shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
         for placement in (*iter_flips(shape, self.size), *iter_exchanged(self.logits, self.size)):

@@ -268,10 +268,8 @@ def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     largest = float(abs(pixels).max())
     if difference > 1e-6 * max(largest, 1e-30):
         return None
-    target_ids = None if context.inputs.target is None else context.known_ids.values
-    is_plain = (
-        target_ids is not None and target_ids.tolist() == context.predicted_ids.values.tolist()
-    )
+    ids = None if context.inputs.target is None else context.known_ids.values
+    is_plain = ids is not None and ids.tolist() == context.predicted_ids.values.tolist()
     image = context.inputs.image
     is_plain = is_plain or (image is not None and not np.ptp(image))
     return RuleResult(
