@@ -15,6 +15,8 @@ import segpost
 from segpost.diagnosis.registry import TABLE
 from segpost.render.findings import RANKS
 
+MAX_LIKELY = 2  # findings in all right runs of a set
+
 
 class Verdict(NamedTuple):
     """A failing run of one scene: what was found, and whether that is right."""
@@ -54,6 +56,17 @@ def find_in_right_runs(runs: Iterable[CorpusRun]) -> list[tuple[CorpusRun, segpo
     """Return the findings in right runs: each is wrong, or a hint."""
     return [(run, finding) for run in runs
             for finding in segpost.diagnose(**run.arguments).findings]  # fmt: skip
+
+
+def assert_silent(runs: Iterable[CorpusRun], least: int) -> None:
+    """Assert that right runs, of which there are enough, have nothing certain and little likely."""
+    runs = list(runs)
+    findings = find_in_right_runs(runs)
+    ranks = Counter(finding.rank for _, finding in findings)
+    serious = [(run.network, run.how, f.code, f.rank) for run, f in findings if f.rank != "hint"]
+    assert len(runs) >= least
+    assert not ranks["certain"], serious
+    assert ranks["likely"] <= MAX_LIKELY, serious
 
 
 @cache
