@@ -34,7 +34,7 @@ MOVED = {
     "images": ("metrics.per_image",),
     "instances": ("metrics.instances",),
     "letterbox": ("spatial.letterbox",),
-    "matrix": ("metrics.matrix",),
+    "matrix": ("metrics.matrix", "metrics.counts"),
     "merger": ("spatial.merger", "spatial.tiling"),
     "palette": ("color.operations",),
     "postprocess": ("pipeline.api",),
