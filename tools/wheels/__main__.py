@@ -1,9 +1,9 @@
 """Build and check the distributions of a version, from the root of the repository.
 
-    python -m tools.wheels                          build all that can be built here, audit it, test it
+    python -m tools.wheels                build all that can be built here, audit it, test it
     python -m tools.wheels build audit --target linux-x86_64 --python 3.11
-    python -m tools.wheels test                     the wheels that Pythons of this machine can run
-    python -m tools.wheels reproduce                build twice, and compare the bytes
+    python -m tools.wheels test           the wheels that Pythons of this machine can run
+    python -m tools.wheels reproduce      build twice, and compare the bytes
 
 The exit status is 0 if nothing is wrong.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -55,14 +54,7 @@ def build(job: Job) -> list[str]:
 
 def audit(job: Job) -> list[str]:
     """Return what is wrong with the distributions."""
-    folders = [
-        ROOT,
-        job.work,
-        job.cache,
-        Path.home(),
-        Path(sys.prefix),
-        Path(tempfile.gettempdir()),
-    ]
+    folders = [ROOT, job.work, job.cache, Path.home(), Path(sys.prefix)]
     return audit_all(job.files, folders)
 
 

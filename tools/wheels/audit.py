@@ -1,4 +1,4 @@
-"""What a wheel must be before anybody installs it: its tags, its size, and what is in its binaries."""
+"""What a wheel must be before anybody installs it: tags, size, and what is in its binaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wheel in a new environment: it is installed by pip, and the tests of cibuildwheel pass there."""
+"""A wheel in a new environment, where pip installs it and the tests of cibuildwheel pass."""
 
 from __future__ import annotations
 
