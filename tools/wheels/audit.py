@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import lief
@@ -73,17 +74,17 @@ def check_paths(binaries: dict[str, bytes], folders: Sequence[Path]) -> Iterator
                 yield f"{name} names {folder}"
 
 
-def list_exports(binary: lief.Binary) -> set[str]:
+def list_exports(binary: Any) -> set[str]:
     """Return the names that a binary shows to others."""
-    return {str(symbol.name) for symbol in binary.exported_symbols}  # type: ignore[attr-defined]
+    return {str(symbol.name) for symbol in binary.exported_symbols}
 
 
-def list_imports(binary: lief.Binary) -> set[str]:
+def list_imports(binary: Any) -> set[str]:
     """Return the names that a binary takes from others."""
-    return {str(symbol.name) for symbol in binary.imported_symbols}  # type: ignore[attr-defined]
+    return {str(symbol.name) for symbol in binary.imported_symbols}
 
 
-def check_exports(module: lief.Binary, library: lief.Binary) -> Iterator[str]:
+def check_exports(module: Any, library: Any) -> Iterator[str]:
     """Iterate over names of the library that nobody needs, and names that the module misses."""
     shown, taken = list_exports(library), list_imports(module)
     for name in sorted(shown):
@@ -97,25 +98,30 @@ def check_exports(module: lief.Binary, library: lief.Binary) -> Iterator[str]:
             yield f"the module shows {name}"
 
 
-def check_search(module: lief.Binary, library: lief.Binary, target: Target) -> Iterator[str]:
+def check_search(module: Any, library: Any, target: Target) -> Iterator[str]:
     """Iterate over what is wrong with the way in which the module finds the library."""
-    if isinstance(module, lief.ELF.Binary) and isinstance(library, lief.ELF.Binary):
-        paths = [str(entry.runpath) for entry in module.dynamic_entries
-                 if isinstance(entry, lief.ELF.DynamicEntryRunPath)]  # fmt: skip
-        more = [str(entry) for entry in library.dynamic_entries
-                if isinstance(entry, lief.ELF.DynamicEntryRunPath)]  # fmt: skip
+    if target.system == "Linux":
+        paths, more = list_runpaths(module), list_runpaths(library)
         if paths != ["$ORIGIN/lib"] or more:
             yield f"libraries are sought in {paths + more}"
-    elif isinstance(module, lief.MachO.Binary) and isinstance(library, lief.MachO.Binary):
-        paths = [str(rpath.path) for rpath in module.rpaths]
-        if paths != ["@loader_path/lib"]:
-            yield f"libraries are sought in {paths}"
-        names = [str(command.name) for command in library.libraries]
-        if names[0] != f"@rpath/{target.library}":
-            yield f"the library's own name is {names[0]}"
-        for name in [*names[1:], *(str(command.name) for command in module.libraries)]:
-            if not name.startswith("/usr/lib/") and name != f"@rpath/{target.library}":
-                yield f"it needs {name}"
+        return
+    paths = [str(rpath.path) for rpath in module.rpaths]
+    if paths != ["@loader_path/lib"]:
+        yield f"libraries are sought in {paths}"
+    own = f"@rpath/{target.library}"
+    first, *names = [str(command.name) for command in library.libraries]
+    if first != own:
+        yield f"the library's own name is {first}"
+    for name in [*names, *(str(command.name) for command in module.libraries)]:
+        if not name.startswith("/usr/lib/") and name != own:
+            yield f"it needs {name}"
+
+
+def list_runpaths(binary: Any) -> list[str]:
+    """Return where a binary of Linux looks for libraries."""
+    kinds = lief.ELF.DynamicEntryRunPath, lief.ELF.DynamicEntryRpath
+    entries = [entry for entry in binary.dynamic_entries if isinstance(entry, kinds)]
+    return [path for entry in entries for path in entry.paths]
 
 
 def check_policy(wheel: Path, target: Target) -> Iterator[str]:
@@ -147,8 +153,6 @@ def audit_wheel(wheel: Path, folders: Sequence[Path]) -> list[str]:
     problems += [*check_names(binaries, python, target), *check_paths(binaries, folders)]
     if not problems:
         module, library = (lief.parse(list(binaries[name])) for name in sorted(binaries))
-        if module is None or library is None:
-            return ["a binary cannot be read"]
         problems += check_exports(module, library)
         problems += check_search(module, library, target)
     return problems + list(check_policy(wheel, target))
