@@ -11,13 +11,12 @@ from zipfile import ZipFile
 
 import pytest
 
-pytestmark = [
-    pytest.mark.packaging,
-    pytest.mark.skipif(platform.machine() != "x86_64", reason="the wheel is of another processor"),
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the wheel is one of Linux"),
-]
-for name in ("auditwheel", "check_wheel_contents", "lief", "twine", "wheel", "ziglang"):
-    pytest.importorskip(name)
+pytest.importorskip("auditwheel")
+pytest.importorskip("check_wheel_contents")
+pytest.importorskip("lief")
+pytest.importorskip("twine")
+pytest.importorskip("wheel")
+pytest.importorskip("ziglang")
 
 from tools.wheels.audit import audit_all
 from tools.wheels.every import build_all
@@ -25,6 +24,11 @@ from tools.wheels.pythons import Python
 from tools.wheels.reproduction import list_differences
 from tools.wheels.targets import find_target
 
+pytestmark = [
+    pytest.mark.packaging,
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the wheel is of another processor"),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the wheel is one of Linux"),
+]
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Python(sys.version_info.minor)
 # A processor without levels of its own: the kernels are compiled once.
