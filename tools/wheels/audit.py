@@ -24,7 +24,7 @@ C_API = r"segpost_\w+"
 OWN = r"_ZN?K?7segpost\w+|_ZT[VISn]N?7segpost\w+"
 # What every library in C++ shows: types by which exceptions are caught; and on macOS a header, and
 # the functions that a program may replace.
-COMMON = r"_ZT[IS]\w+|_mh_dylib_header|__dso_handle|_Z(nw|na|dl|da)\w+"
+COMMON = r"_ZT[ISV]\w+|_mh_dylib_header|__dso_handle|_Z(nw|na|dl|da)\w+"
 LIBRARY = re.compile(rf"_?({C_API}|{OWN}|{COMMON})")
 MODULE = re.compile(rf"_?(PyInit__cpu|{OWN}|_ZNK?8pybind11\w+|{COMMON})")
 
