@@ -28,7 +28,8 @@ def note(event, arguments):
         events.append(f"{{event}} {{arguments[:1]}}")
 sys.addaudithook(note)
 {code}
-print(json.dumps([events, [name for name in ("numba", "llvmlite") if name in sys.modules],
+processes = list(events)
+print(json.dumps([processes, [name for name in ("numba", "llvmlite") if name in sys.modules],
                   segpost.build_config()["backend"]]))
 """
 
