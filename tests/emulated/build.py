@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[1] / "csrc"
 PLATFORM = SOURCES / "cuda" / "runtime" / "platform"  # CUDA itself: this folder takes its place
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
-         "-Wno-unknown-pragmas", "-ffp-contract=off")  # fmt: skip
+         "-Wno-unknown-pragmas", "-ffp-contract=off",
+         '-DSEGPOST_CUDA_ARCHITECTURES=""')  # fmt: skip
 
 
 def compiler() -> str | None:
