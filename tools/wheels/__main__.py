@@ -1,7 +1,7 @@
 """Build and check the distributions of a version, from the root of the repository.
 
-    python -m tools.wheels                                     build all that can be built, check it
-    python -m tools.wheels build --target linux-x86_64 --python 3.11
+python -m tools.wheels                                     build all that can be built, check it
+python -m tools.wheels build --target linux-x86_64 --python 3.11
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def find_epoch(root: Path) -> str:
 
 def call_backend(hook: str, folder: Path, source: Path, variables: Mapping[str, str]) -> Path:
     """Call a hook of the build backend, which is installed here, and return what it has made."""
-    settings = '{"wheel.py-api": "py3", "wheel.platlib": "false"}' if hook == "build_wheel" else "{}"
+    settings = (
+        '{"wheel.py-api": "py3", "wheel.platlib": "false"}' if hook == "build_wheel" else "{}"
+    )
     code = (
         "import scikit_build_core.build as backend; "
         f"print(backend.{hook}({str(folder.resolve())!r}, {settings}))"
