@@ -19,6 +19,7 @@ from fake_devices import Cuda
 import segpost
 from segpost._backends import registry
 from segpost._core import cuda_module
+from segpost._core.version import UNKNOWN
 from segpost.cli import main
 
 RUNTIME = """
@@ -149,7 +150,7 @@ def test_checkout_that_was_not_installed_has_no_version(
 ) -> None:
     """Nothing is known that could differ."""
     install()
-    monkeypatch.setattr(cuda_module, "package_version", lambda: cuda_module.UNKNOWN)
+    monkeypatch.setattr(cuda_module, "package_version", lambda: UNKNOWN)
     assert segpost.why_no_cuda() is None
 
 
@@ -166,7 +167,7 @@ def test_module_of_another_python(install: Install) -> None:
     ("message", "cure"),
     [
         ("_cuda.so: undefined symbol: PyObject", f"install it again: {cuda_module.REINSTALL}"),
-        ("libc.so.6: version `GLIBC_2.28' not found", f"{BUILD}"),
+        ("libc.so.6: version `GLIBC_2.28' not found", BUILD),
     ],
 )
 def test_module_that_does_not_load(install: Install, message: str, cure: str) -> None:

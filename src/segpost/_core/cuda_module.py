@@ -19,7 +19,8 @@ INSTALL = 'pip install "segpost[cuda]"'
 REINSTALL = "pip install --force-reinstall --no-cache-dir --no-deps segpost-cuda"
 BUILD = f"SEGPOST_CUDA=ON {REBUILD}"
 # A build of segpost with SEGPOST_CUDA=ON has the first, the distribution segpost-cuda the second.
-MODULES = ("segpost._cuda", "segpost_cuda._cuda")
+PACKAGE = "segpost_cuda"
+MODULES = ("segpost._cuda", f"{PACKAGE}._cuda")
 
 
 def find_cuda() -> str | None:
@@ -49,10 +50,10 @@ def cuda_runtime() -> Any:
         If there is none of this version, or it does not load. The text has the cure.
     """
     name = find_cuda()
+    if name != MODULES[0] and find_spec(PACKAGE) is not None:
+        _check_version()
     if name is None:
         raise ImportError(_describe_missing())
-    if name == MODULES[1]:
-        _check_version()
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -126,7 +127,7 @@ def _build_cure() -> str:
 
 def _describe_missing() -> str:
     """Return why there is no module, and what cures that."""
-    if find_spec("segpost_cuda") is not None:
+    if find_spec(PACKAGE) is not None:
         suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
         return f"segpost-cuda has no _cuda{suffix}, which this Python loads: {REINSTALL}"
     if _is_published():
@@ -138,7 +139,7 @@ def _describe_missing() -> str:
 
 
 def _distribution_version() -> str:
-    return str(importlib.import_module("segpost_cuda").__version__)
+    return str(importlib.import_module(PACKAGE).__version__)
 
 
 def _check_version() -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import cuda_module, dlpack
+from segpost._core import dlpack
 from segpost._core.device import (
     Array,
     DeviceArray,
@@ -156,10 +156,11 @@ def _plain_context(stream: int, name: str, index: int) -> DeviceContext:
     """Return a context whose memory is allocated by the CUDA runtime."""
 
     def memory(size: int) -> tuple[int, Any]:
-        block = Memory(cuda_module.cuda_runtime(), size, index)
+        block = Memory(context.runtime, size, index)
         return block.address, block
 
-    return _context(index, stream, memory, name, f"{CUDA.name}:{index}")
+    context = _context(index, stream, memory, name, f"{CUDA.name}:{index}")
+    return context
 
 
 _owners_in_use: deque[tuple[DeviceContext, int, object]] = deque()
@@ -304,6 +305,8 @@ def _context(
 
 
 def _runtime(name: str, device: object, index: int | None = None) -> Any:
+    from segpost._core import cuda_module  # few processes need it
+
     problem = cuda_module.cuda_problem(index)
     if problem is not None:
         raise TypeError(
