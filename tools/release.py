@@ -75,6 +75,8 @@ def find_version(release: Release, name: str) -> str:
 def check_versions(release: Release) -> None:
     """Check that the version is the same in every file, and that of the tag."""
     versions = {name: find_version(release, name) for name in VERSIONS}
+    for pinned in re.findall(r'"segpost-cuda==([^;"]+)', release.read("pyproject.toml")):
+        versions["the extra cuda"] = pinned
     if release.tag is not None:
         versions["the tag"] = release.tag.removeprefix("v")
     wrong = [f"{name} has {text}" for name, text in versions.items() if text != release.version]
@@ -145,6 +147,13 @@ STEPS = (
             "-C wheel.platlib=false {sdist}",
         ),
         variables=("SEGPOST_NATIVE=OFF",),
+    ),
+    Step(
+        "cuda",
+        "wheels of segpost-cuda, where nvcc is",
+        commands=(
+            "! command -v nvcc || {python} -m tools.wheels.cuda --dist {dist} --source {sdist}",
+        ),
     ),
     Step(
         "metadata",

@@ -110,13 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.wheels.cuda", description=__doc__)
     parser.add_argument("--python", action="append", metavar="VERSION")
     parser.add_argument("--architectures", default="all")
+    parser.add_argument("--source", type=Path, help="a source distribution, in place of a new one")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "wheels")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "segpost-wheels")
     options = parser.parse_args(arguments)
     pythons = [find_python(name) for name in options.python or [p.name for p in PYTHONS]]
     epoch = find_epoch(ROOT)
-    source = unpack_sdist(build_sdist(ROOT, options.work, epoch), options.work / "source")
+    sdist = options.source or build_sdist(ROOT, options.work, epoch)
+    source = unpack_sdist(sdist, options.work / "cuda-source")
     made = build_cuda_wheels(
         source,
         pythons,
