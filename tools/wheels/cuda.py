@@ -15,8 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import lief
 import pybind11
 
+from .audit import check_policy, check_record, list_exports, read_binaries
 from .build import list_python_options
 from .gcc_linker import write_gcc
 from .headers import find_headers
@@ -26,6 +28,11 @@ from .sources import build_sdist, call_backend, find_epoch, run, unpack_sdist
 from .targets import Target, find_target
 
 ROOT = Path(__file__).resolve().parents[2]
+# What every system has that Python and its compiled modules run on.
+LIBRARIES = {
+    *("libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1"),
+    *("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libgcc_s.so.1", "libstdc++.so.6"),
+}
 
 
 def find_cuda_target() -> Target:
@@ -105,20 +112,32 @@ def build_cuda_wheels(
     return made
 
 
+def audit_cuda_wheel(wheel: Path) -> list[str]:
+    """Return what is wrong with a wheel of segpost-cuda."""
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel)
+    run(sys.executable, "-m", "check_wheel_contents", wheel)
+    problems = [*check_record(wheel), *check_policy(wheel, find_cuda_target())]
+    for name, content in read_binaries(wheel).items():
+        module = lief.parse(list(content))
+        needed = {str(library) for library in module.libraries}
+        problems += [f"{name} needs {other}" for other in sorted(needed - LIBRARIES)]
+        shown = list_exports(module) - {"PyInit__cuda"}
+        problems += [f"{name} shows {other}" for other in sorted(shown)]
+    return [f"{wheel.name}: {problem}" for problem in problems]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the wheels of the Pythons that are asked for, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.wheels.cuda", description=__doc__)
     parser.add_argument("--python", action="append", metavar="VERSION")
     parser.add_argument("--architectures", default="all")
-    parser.add_argument("--source", type=Path, help="a source distribution, in place of a new one")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "wheels")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "segpost-wheels")
     options = parser.parse_args(arguments)
     pythons = [find_python(name) for name in options.python or [p.name for p in PYTHONS]]
     epoch = find_epoch(ROOT)
-    sdist = options.source or build_sdist(ROOT, options.work, epoch)
-    source = unpack_sdist(sdist, options.work / "cuda-source")
+    source = unpack_sdist(build_sdist(ROOT, options.work, epoch), options.work / "cuda-source")
     made = build_cuda_wheels(
         source,
         pythons,
@@ -128,8 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epoch,
         options.architectures,
     )
-    print(*made, sep="\n")
-    return 0
+    problems = [problem for wheel in made for problem in audit_cuda_wheel(wheel)]
+    print(*[wheel.name for wheel in made], *problems, sep="\n")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

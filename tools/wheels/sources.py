@@ -1,4 +1,4 @@
-"""The source distribution, and the pure wheel that is made of it: what every other wheel consists of."""
+"""The source distribution, and the pure wheel that is made of it: a part of every other wheel."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(
 
 
 def find_epoch(root: Path) -> str:
-    """Return SOURCE_DATE_EPOCH, or the time of the last commit: the time of every file of a build."""
+    """Return the time of every file of a build: SOURCE_DATE_EPOCH, or that of the last commit."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     return epoch or run("git", "log", "-1", "--format=%ct", folder=root).strip()
 
