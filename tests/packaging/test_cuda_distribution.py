@@ -29,7 +29,7 @@ def projects() -> tuple[dict[str, Any], dict[str, Any]]:
     tomllib = pytest.importorskip("tomllib")
     own, other = (
         tomllib.loads((ROOT / folder / "pyproject.toml").read_text())
-        for folder in (".", "packaging/cuda")
+        for folder in (".", "distributions/cuda")
     )
     return own, other
 
@@ -60,7 +60,7 @@ def test_metadata_is_written_once(
     pythons = [line for line in own["project"]["classifiers"] if ":: Python :: 3." in line]
     assert set(pythons) <= {*classifiers}
     assert shared == {field: own["project"][field] for field in shared}
-    assert version not in (ROOT / "packaging" / "cuda" / "pyproject.toml").read_text()
+    assert version not in (ROOT / "distributions" / "cuda" / "pyproject.toml").read_text()
     with pytest.raises(ValueError, match="without settings"):
         provide("version", {"input": "file"})
 
@@ -140,7 +140,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     older = re.sub("^version = .*$", f'version = "{OLDER}"', project.read_text(), flags=re.M)
     for text in (project.read_text(), older):
         project.write_text(text)
-        build("build_wheel", source / "packaging" / "cuda", wheels, SKBUILD_WHEEL_CMAKE="0")
+        build("build_wheel", source / "distributions" / "cuda", wheels, SKBUILD_WHEEL_CMAKE="0")
     run(sys.executable, "-m", "venv", str(folder / "environment"))
     made = Environment(folder / "environment", wheels)
     made.run("pip", "install", "--no-deps", "--ignore-installed", str(own))

@@ -65,7 +65,7 @@ def build_template(source: Path, folder: Path, epoch: str) -> Path:
     """Build the wheel of segpost-cuda without its module: nothing is compiled."""
     folder.mkdir(parents=True, exist_ok=True)
     variables = {"SOURCE_DATE_EPOCH": epoch, "SKBUILD_WHEEL_CMAKE": "0"}
-    return call_backend("build_wheel", folder, source / "packaging" / "cuda", variables)
+    return call_backend("build_wheel", folder, source / "distributions" / "cuda", variables)
 
 
 def build_cuda_wheels(
