@@ -7,9 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -125,3 +128,25 @@ def test_every_architecture_is_in_the_extension() -> None:
         assert re.search(rf"sm_{architecture}\b.*cubin", listed), architecture
     assert re.search(r"sm_120\b.*ptx", listed)
     assert len(zlib.compress(Path(module).read_bytes())) < 20 << 20  # in a wheel
+
+
+@pytest.mark.cuda_build
+@needs_nvcc
+def test_distribution_has_the_module_alone(tmp_path: Path) -> None:
+    """segpost-cuda, of the objects of segpost's own build: it loads where there is no driver."""
+    if "ccache" not in os.environ.get("CMAKE_CUDA_COMPILER_LAUNCHER", ""):
+        pytest.skip("every kernel would be compiled again")
+    built = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w"]
+    done = subprocess.run([*built, str(tmp_path), str(ROOT / "distributions" / "cuda")],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    (wheel,) = tmp_path.glob("segpost_cuda-*.whl")
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    files = {path.name for path in (tmp_path / "installed" / "segpost_cuda").iterdir()}
+    assert files == {"__init__.py", f"_cuda{sysconfig.get_config_var('EXT_SUFFIX')}"}
+    code = "from segpost_cuda import _cuda; print(_cuda.architectures()); _cuda.device_count()"
+    command = [sys.executable, "-c", f"import sys; sys.path.append('installed'); {code}"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    wanted = os.environ.get("SEGPOST_CUDA_ARCHITECTURES", "all")
+    assert wanted == "all" or printed.stdout.split() == wanted.split(";")
