@@ -19,12 +19,14 @@ from .sources import run
 from .targets import TARGETS, Target
 
 MOST_BYTES = 4_000_000  # of a wheel
-# What the library shows: its functions in C, and those in C++ that the module calls, which begin so
-# in the names of every compiler.
-C_API = re.compile(r"_?segpost_\w+")
-OWN = re.compile(r"_?_ZN?K?7segpost|_?_ZT[VISn]N?7segpost")
-# The functions that a C++ program may replace are visible in every library that has them.
-REPLACEABLE = re.compile(r"_?_Z(nw|na|dl|da)")
+# What the library shows: its functions in C, and those of its namespace that the module calls.
+C_API = r"segpost_\w+"
+OWN = r"_ZN?K?7segpost\w+|_ZT[VISn]N?7segpost\w+"
+# What every library in C++ shows: the functions that a program may replace, and types by which
+# exceptions are caught; and what the format of macOS adds.
+COMMON = r"_Z(nw|na|dl|da)\w+|_ZT[IS]\w+|_mh_dylib_header|__dso_handle"
+LIBRARY = re.compile(rf"_?({C_API}|{OWN}|{COMMON})")
+MODULE = re.compile(rf"_?(PyInit__cpu|{OWN}|_ZNK?8pybind11\w+|{COMMON})")
 
 
 def find_platform(wheel: Path) -> tuple[Python, Target] | None:
@@ -85,17 +87,17 @@ def list_imports(binary: Any) -> set[str]:
 
 
 def check_exports(module: Any, library: Any) -> Iterator[str]:
-    """Iterate over names of the library that nobody needs, and names that the module misses."""
+    """Iterate over names that nobody needs, and those of the library that the module misses."""
     shown, taken = list_exports(library), list_imports(module)
     for name in sorted(shown):
-        if not (C_API.match(name) or OWN.match(name) or REPLACEABLE.match(name) or name in taken):
+        if not LIBRARY.fullmatch(name):
             yield f"the library shows {name}"
-    for name in sorted(taken - shown):
-        if OWN.match(name) or C_API.match(name):
-            yield f"the library does not have {name}"
     for name in sorted(list_exports(module)):
-        if not re.fullmatch(r"_?PyInit__cpu", name) and not REPLACEABLE.match(name):
+        if not MODULE.fullmatch(name):
             yield f"the module shows {name}"
+    for name in sorted(taken - shown):
+        if re.fullmatch(rf"_?({C_API}|{OWN})", name):
+            yield f"the library does not have {name}"
 
 
 def check_search(module: Any, library: Any, target: Target) -> Iterator[str]:
@@ -108,12 +110,14 @@ def check_search(module: Any, library: Any, target: Target) -> Iterator[str]:
     paths = [str(rpath.path) for rpath in module.rpaths]
     if paths != ["@loader_path/lib"]:
         yield f"libraries are sought in {paths}"
-    own = f"@rpath/{target.library}"
-    first, *names = [str(command.name) for command in library.libraries]
-    if first != own:
-        yield f"the library's own name is {first}"
-    for name in [*names, *(str(command.name) for command in module.libraries)]:
-        if not name.startswith("/usr/lib/") and name != own:
+    wanted = f"@rpath/{target.library}"
+    (_, *taken), (own, *others) = (
+        [str(command.name) for command in binary.libraries] for binary in (module, library)
+    )
+    if own != wanted:
+        yield f"the library's own name is {own}"
+    for name in taken + others:
+        if not name.startswith("/usr/lib/") and name != wanted:
             yield f"it needs {name}"
 
 
