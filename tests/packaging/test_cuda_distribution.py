@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile
@@ -98,7 +98,7 @@ class Environment(NamedTuple):
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.wheels),
         }
-        return run(*command, **variables)
+        return run(*command, variables=variables)
 
     def why_no_cuda(self) -> str:
         """What segpost says there."""
@@ -106,7 +106,7 @@ class Environment(NamedTuple):
         return self.run("python", "-W", "ignore::RuntimeWarning", "-c", code).strip()
 
 
-def run(*command: str, folder: Path | None = None, **variables: str) -> str:
+def run(*command: str, folder: Path = ROOT, variables: Mapping[str, str] | None = None) -> str:
     """What a command prints, if it succeeds."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SEGPOST_", "PYTHON"))}
     done = subprocess.run(
@@ -115,7 +115,7 @@ def run(*command: str, folder: Path | None = None, **variables: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        env={**kept, **variables},
+        env={**kept, **(variables or {})},
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
@@ -124,7 +124,7 @@ def run(*command: str, folder: Path | None = None, **variables: str) -> str:
 def build(hook: str, source: Path, folder: Path, **variables: str) -> Path:
     """What the build backend makes of a folder of sources."""
     code = f"import scikit_build_core.build as b; print(b.{hook}({str(folder)!r}))"
-    return folder / run(sys.executable, "-c", code, folder=source, **variables).split()[-1]
+    return folder / run(sys.executable, "-c", code, folder=source, variables=variables).split()[-1]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-// What GCC 9 to 12 call inline and the C++ and C libraries of manylinux_2_28 do not have. It is linked into the module.
+// What GCC 9 to 12 call inline and the C++ and C libraries of manylinux_2_28 do not have. It is
+// linked into the module.
 #include <new>
 
 #define HIDDEN extern "C" __attribute__((visibility("hidden")))
@@ -6,7 +7,8 @@
 // Of glibc 2.32: whether counts may be changed without atomic instructions. They may not.
 HIDDEN char __libc_single_threaded = 0;
 
-// Of GCC 11, by what they replaced: the copy constructor and the destructor of std::exception_ptr, which is one pointer.
+// Of GCC 11, by what they replaced: the copy constructor and the destructor of std::exception_ptr,
+// which is one pointer.
 extern "C" void _ZNSt15__exception_ptr13exception_ptrC1ERKS0_(void *copy, const void *pointer);
 extern "C" void _ZNSt15__exception_ptr13exception_ptrD1Ev(void *pointer);
 
