@@ -21,9 +21,11 @@ for argument do
         -c | -E | -v | --version | *.cpp) exec {gcc} "$@" ;;
     esac
 done
-exec {zig} cc -target {triple} "$@" -s -Wl,--allow-shlib-undefined {libraries}
+exec {zig} cc -target {triple} "$@" -s -Wl,--allow-shlib-undefined {additions}
 """
 ADDITION = Path(__file__).with_name("newer_gcc.cpp")
+# A module shows its initialization and nothing else: names of its own would hide the library's.
+SHOWN = "{ global: PyInit_*; local: *; };\n"
 
 
 def write_gcc(target: Target, folder: Path) -> list[str]:
@@ -41,6 +43,7 @@ def write_gcc(target: Target, folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     addition = folder / "newer_gcc.o"
     run(gcc, "-O2", "-fPIC", "-c", ADDITION, "-o", addition)
+    (folder / "shown.map").write_text(SHOWN, encoding="utf-8")
     shared = [
         run(gcc, f"-print-file-name={name}").strip() for name in ("libstdc++.so", "libgcc_s.so.1")
     ]
@@ -48,7 +51,9 @@ def write_gcc(target: Target, folder: Path) -> list[str]:
         gcc=shlex.quote(gcc),
         zig=shlex.quote(str(find_zig())),
         triple=target.triple,
-        libraries=shlex.join([str(addition), *shared]),
+        additions=shlex.join(
+            [f"-Wl,--version-script={folder / 'shown.map'}", str(addition), *shared]
+        ),
     )
     write_script(folder / "g++", text)
     return [

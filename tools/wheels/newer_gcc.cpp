@@ -8,16 +8,21 @@
 HIDDEN char __libc_single_threaded = 0;
 
 // Of GCC 11, by what they replaced: the copy constructor and the destructor of std::exception_ptr,
-// which is one pointer.
-extern "C" void _ZNSt15__exception_ptr13exception_ptrC1ERKS0_(void *copy, const void *pointer);
-extern "C" void _ZNSt15__exception_ptr13exception_ptrD1Ev(void *pointer);
+// which is one pointer. With their version they are those of the library: the module may have its
+// own, inline ones, which call what is defined here.
+#define OF_LIBRARY(name, symbol) asm(".symver " #name ", " #symbol "@CXXABI_1.3.3")
+
+extern "C" void copy_in_library(void *copy, const void *pointer);
+extern "C" void destroy_in_library(void *pointer);
+OF_LIBRARY(copy_in_library, _ZNSt15__exception_ptr13exception_ptrC1ERKS0_);
+OF_LIBRARY(destroy_in_library, _ZNSt15__exception_ptr13exception_ptrD1Ev);
 
 HIDDEN void _ZNSt15__exception_ptr13exception_ptr9_M_addrefEv(void *pointer) {
     void *copy = nullptr; // is not destroyed
-    _ZNSt15__exception_ptr13exception_ptrC1ERKS0_(&copy, pointer);
+    copy_in_library(&copy, pointer);
 }
 HIDDEN void _ZNSt15__exception_ptr13exception_ptr10_M_releaseEv(void *pointer) {
-    _ZNSt15__exception_ptr13exception_ptrD1Ev(pointer);
+    destroy_in_library(pointer);
 }
 
 // Of GCC 11: std::__throw_bad_array_new_length().
