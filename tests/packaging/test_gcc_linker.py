@@ -16,7 +16,7 @@ pytest.importorskip("ziglang")
 from tools.wheels.gcc_linker import write_gcc
 from tools.wheels.targets import find_target
 
-TARGET = find_target("linux-x86_64")._replace(triple="x86_64-linux-gnu.2.28")
+TARGET = find_target("linux-x86_64")._replace(triple="x86_64-linux-gnu.2.27")
 # Exceptions that are kept, copied and thrown again; a shared pointer; an array without a size.
 SOURCE = """
 #include <cmath>
@@ -83,6 +83,6 @@ def test_module_runs_and_needs_an_older_library(level: str, tmp_path: Path) -> N
     )
     assert done.stdout == "0\n", done.stderr
     content = (tmp_path / "module.so").read_bytes()
-    for name, newest in ((b"GLIBC_2", 28), (b"GLIBCXX_3.4", 24), (b"CXXABI_1.3", 11)):
+    for name, newest in ((b"GLIBC_2", 27), (b"GLIBCXX_3.4", 24), (b"CXXABI_1.3", 11)):
         versions = {int(found) for found in re.findall(rb"\b%s\.(\d+)" % re.escape(name), content)}
         assert max(versions) <= newest, (name, versions)

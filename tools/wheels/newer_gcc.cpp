@@ -1,4 +1,4 @@
-// What GCC 9 to 12 call inline and the C++ and C libraries of manylinux_2_28 do not have. It is
+// What GCC 9 to 12 call inline and the C++ and C libraries of manylinux_2_27 do not have. It is
 // linked into the module.
 #include <new>
 
