@@ -98,7 +98,7 @@ class Command(NamedTuple):
 def blocks_of(path: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     page, section, number = path.relative_to(ROOT).as_posix(), "", 0
-    found: list[Block] = []
+    blocks: list[Block] = []
     opened: tuple[int, str, str] | None = None  # line, language, indentation
     code: list[str] = []
     for line_number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -110,24 +110,24 @@ def blocks_of(path: Path) -> list[Block]:
                 section, number = line.lstrip("#").strip(), 0
         elif fence and not fence[2].strip():
             start, language, _ = opened
-            found.append(Block(page, section, number, start, language, "\n".join(code) + "\n"))
+            blocks.append(Block(page, section, number, start, language, "\n".join(code) + "\n"))
             number, opened = number + 1, None
         else:
             code.append(line.removeprefix(opened[2]))
     assert opened is None, f"{page}: the block at line {opened and opened[0]} has no end"
-    return found
+    return blocks
 
 
 def commands_of(code: str) -> list[Command]:
     """The commands of a console block that are run; "&&" stands between those of one line."""
-    found = []
+    commands = []
     for line in re.sub(r"\\\n\s*", "", code).splitlines():
         text, _, comment = line.removeprefix("$ ").partition(" #")
         status = re.search(r"exit status (\d+)", comment)
         words = [shlex.split(part, comments=True) for part in text.split(" && ")]
         if words[0] and not is_left_out(words[0]):
-            found += [Command(part, int(status[1]) if status else 0) for part in words]
-    return found
+            commands += [Command(part, int(status[1]) if status else 0) for part in words]
+    return commands
 
 
 def is_left_out(words: list[str]) -> bool:

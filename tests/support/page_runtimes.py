@@ -221,7 +221,7 @@ def nnunet() -> dict[str, Any]:
     predictor = importlib.import_module("nnunet_predictor")
     cases = importlib.import_module("nnunet_cases")
 
-    case = cases.named("crop")
+    case = cases.vary_case("crop")
     return {
         "predictor": predictor.predictor(),
         "image": predictor.scan(),

@@ -360,7 +360,7 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
     elif ndim == 2:
         yield 0, tuple([a[None] for a in arrays])
     else:
-        merged = [_merged(a, ndim - 2) for a in arrays]
+        merged = [_merge_leading(a, ndim - 2) for a in arrays]
         if all(a is not None for a in merged):
             yield 0, tuple(a for a in merged if a is not None)
             return
@@ -370,7 +370,7 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
             yield flat * size, tuple(a[index] for a in arrays)
 
 
-def _merged(array: Array, leading: int) -> Array | None:
+def _merge_leading(array: Array, leading: int) -> Array | None:
     """Return a view with the leading axes merged, or None if that needs a copy."""
     view = array.view()
     try:

@@ -144,10 +144,10 @@ def _encode_images(
         paths = [name if name[0] == "/" else prefix + name for name in names]
         relative = map(_relative, names, paths, repeat(folder))
         columns.append([quote(path) for path in relative])
-        known = [image.sizes[number] for image in images]
+        sizes_of_images = [image.sizes[number] for image in images]
         sizes.append([
             str(os.stat(path).st_size if size is None else size)
-            for path, size in zip(paths, known, strict=True)
+            for path, size in zip(paths, sizes_of_images, strict=True)
         ])  # fmt: skip
     rows = zip(images, zip(*columns, strict=True), zip(*sizes, strict=True), strict=True)
     lines = [

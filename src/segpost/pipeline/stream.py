@@ -205,13 +205,13 @@ class Stream(Generic[WantT]):
 
 def _check_names(settings: dict[str, Any]) -> None:
     """Raise an error for settings of other names than those of `postprocess`."""
-    known = (*PostprocessSettings.__annotations__, "want")
+    names = (*PostprocessSettings.__annotations__, "want")
     for name in settings:
         if name == "image":
             raise TypeError("Stream() takes the image with each frame: stream(logits, image)")
-        if name not in known:
+        if name not in names:
             raise TypeError(
-                f"Stream() got an unexpected keyword argument {name!r}{suggest_name(name, known)}"
+                f"Stream() got an unexpected keyword argument {name!r}{suggest_name(name, names)}"
             )
 
 

@@ -32,7 +32,7 @@ def _conventions() -> Table:
     rows: list[tuple[str, ...]] = []
     for name in segpost.Convention.names():
         convention = segpost.Convention.named(name)  # type: ignore[arg-type]
-        aliases = ", ".join(alias for alias, known in ALIASES.items() if known == name)
+        aliases = ", ".join(alias for alias, target in ALIASES.items() if target == name)
         grid = convention.grid or "not known"
         upsampled = "yes" if convention.upsampled else "no"
         rows.append((name, aliases, convention.kind, str(convention.axis), grid, upsampled))
