@@ -8,7 +8,6 @@ import re
 import runpy
 import subprocess
 import sys
-import sysconfig
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -91,7 +90,8 @@ class Environment(NamedTuple):
 
     def run(self, *command: str) -> str:
         """What a command prints; pip sees NumPy and Numba, and no index."""
-        folders = [*self.folder.glob("lib/python*/site-packages"), sysconfig.get_path("purelib")]
+        own = [*self.folder.glob("lib/python*/site-packages")]
+        folders = [*own, *(path for path in sys.path if path.endswith("-packages"))]
         variables = {
             "PYTHONPATH": os.pathsep.join(map(str, folders)),
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
