@@ -16,7 +16,7 @@ from fake_devices import Runtime
 
 import segpost
 from segpost._backends import registry
-from segpost._core import contract, extensions
+from segpost._core import contract, cuda_module, extensions
 
 TORCH = importlib.util.find_spec("torch")
 
@@ -87,7 +87,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     if problem:
         pytest.skip(problem)
     runtime = Runtime(on_device.backend(on_device.EMULATED).gpu.runtime)
-    monkeypatch.setattr(extensions, "cuda_runtime", lambda: runtime)
+    monkeypatch.setattr(cuda_module, "cuda_runtime", lambda: runtime)
     monkeypatch.setattr(registry, "_loaded", {})
     yield runtime
     runtime.captured = False

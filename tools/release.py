@@ -75,6 +75,8 @@ def find_version(release: Release, name: str) -> str:
 def check_versions(release: Release) -> None:
     """Check that the version is the same in every file, and that of the tag."""
     versions = {name: find_version(release, name) for name in VERSIONS}
+    for pinned in re.findall(r'"segpost-cuda==([^;"]+)', release.read("pyproject.toml")):
+        versions["the extra cuda"] = pinned
     if release.tag is not None:
         versions["the tag"] = release.tag.removeprefix("v")
     wrong = [f"{name} has {text}" for name, text in versions.items() if text != release.version]
@@ -139,6 +141,11 @@ STEPS = (
         "wheels",
         "the wheels of all platforms that are compiled here",
         commands=("{python} -m tools.wheels build --dist {dist}",),
+    ),
+    Step(
+        "cuda",
+        "the wheels of segpost-cuda, by nvcc",
+        commands=("{python} -m tools.wheels.cuda --dist {dist}",),
     ),
     Step(
         "audit",

@@ -243,8 +243,7 @@ if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
             globals()[name] = value
             return value
         if name == "__version__":
-            config = importlib.import_module("segpost._backends.config")
-            return config.package_version()
+            return importlib.import_module("segpost._core.version").package_version()
         moved = sys.modules.get(f"segpost.{name}")  # an old path that was imported
         if moved is not None:
             return moved

@@ -50,6 +50,14 @@ def test_file_with_another_version_is_named(release: ModuleType, copy: Any, name
         release.check_versions(copy)
 
 
+def test_extra_has_the_version(release: ModuleType, copy: Any) -> None:
+    """It pins segpost-cuda."""
+    path = copy.root / "pyproject.toml"
+    path.write_text(path.read_text().replace("segpost-cuda==", "segpost-cuda==9."))
+    with pytest.raises(release.StepFailed, match=rf"but the extra cuda has 9\.{copy.version}"):
+        release.check_versions(copy)
+
+
 def test_tag_is_that_of_the_version(release: ModuleType, copy: Any) -> None:
     """A tag begins with "v", and a version has three numbers."""
     release.check_versions(copy._replace(tag=f"v{copy.version}"))

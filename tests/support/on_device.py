@@ -17,7 +17,7 @@ from emulated.build import build, compiler
 from segpost._backends import features, reference
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
-from segpost._core import extensions
+from segpost._core import cuda_module
 from segpost._core.arrays import widen
 from segpost._core.contract import (
     ColorOutputs,
@@ -52,14 +52,14 @@ LINE = 64  # bytes: where an array begins within as many is kept
 def missing(name: str) -> str | None:
     """Why a backend of this module cannot be tested here."""
     if name == REAL:
-        return extensions.cuda_problem()
+        return cuda_module.cuda_problem()
     return None if compiler() else "no C++ compiler to emulate CUDA with"
 
 
 @lru_cache
 def backend(name: str) -> OnDevice:
     """The CUDA backend, emulated or not."""
-    return OnDevice(build() if name == EMULATED else extensions.cuda_runtime())
+    return OnDevice(build() if name == EMULATED else cuda_module.cuda_runtime())
 
 
 class OnDevice:

@@ -60,6 +60,7 @@ INSTALLERS = (
     "python -m benches.volumes",
     "python -m tools.release",
     "python -m tools.wheels",
+    "python -m tools.wheels.cuda",
     "mypy",
     "ruff",
     "cmake",

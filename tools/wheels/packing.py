@@ -55,7 +55,7 @@ def pack_wheel(
     with ZipFile(pure) as archive:
         archive.extractall(tree)
     shutil.copytree(binaries, tree, dirs_exist_ok=True)
-    (tree / name / NO_NATIVE).unlink()
+    (tree / name / NO_NATIVE).unlink(missing_ok=True)
     about = tree / f"{name}-{release}.dist-info"
     (about / "RECORD").unlink()
     text = (about / "WHEEL").read_text(encoding="utf-8")

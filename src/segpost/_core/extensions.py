@@ -6,7 +6,6 @@ import importlib
 import os
 import sys
 import warnings
-from typing import Any
 
 
 def build_problem() -> str | None:
@@ -100,20 +99,8 @@ def problem(backend: str) -> str | None:
         failure = native_failure()
         return failure and "the native backend cannot be used ({}). {}".format(*failure)
     if backend == "cuda":
+        from segpost._core.cuda_module import cuda_problem
+
         reason = cuda_problem()
         return reason and f"the cuda backend cannot be used: {reason}"
     return None
-
-
-def cuda_runtime() -> Any:
-    """Return the extension module of CUDA; importing it does not load the driver."""
-    return importlib.import_module("segpost._cuda")
-
-
-def cuda_problem() -> str | None:
-    """Return why the CUDA backend cannot be used, or None if it can."""
-    try:
-        count, problem = cuda_runtime().device_count()
-    except ImportError as error:
-        return f"it is not in this installation: {error}"
-    return None if count else str(problem)

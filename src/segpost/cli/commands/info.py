@@ -6,7 +6,6 @@ import argparse
 import json
 
 import segpost
-from segpost._core.load_errors import REBUILD
 from segpost.cli.installation import installation_facts, missing_packages, optional_versions
 from segpost.cli.output import print_text
 from segpost.cli.parser import CommandParser, format_epilog
@@ -56,9 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for name, value in installation_facts(config):
         _print_fact(name, value)
-    if not config["cuda"]:
-        cuda = f"it was not built; with nvcc: SEGPOST_CUDA=ON {REBUILD}"
-    _print_fact("CUDA", "yes" if cuda is None else f"no: {cuda}")
+    _print_fact("CUDA", f"yes ({config['cuda_from']})" if cuda is None else f"no: {cuda}")
     installed = [f"{name} {version}" for name, version in versions.items() if version]
     _print_fact("optional", ", ".join(installed) or "none found")
     title = "missing"
