@@ -32,7 +32,7 @@ def list_options(target: Target, toolchain: Path) -> list[str]:
 
 
 def list_python_options(python: Python, target: Target, headers: Path) -> list[str]:
-    """Return the options of CMake for the headers of a Python, in place of those of the last one."""
+    """Return the options of CMake for a Python, in place of those of the last one."""
     return [
         "-U_Python*",
         "-UPython_*",

@@ -1,4 +1,4 @@
-"""All distributions of a version: the source distribution, the pure wheel, and wheels of targets."""
+"""All distributions of a version: source distribution, pure wheel, and wheels of targets."""
 
 from __future__ import annotations
 

@@ -58,7 +58,13 @@ def find_python(name: str) -> Python:
 
 
 def list_pythons(target: Target) -> list[Python]:
-    """Return the Pythons that have wheels for a target: the last Numba of Intel Macs knows 3.13."""
+    """Return the Pythons that have wheels for a target.
+
+    The last Numba of Intel Macs is for 3.13. Modules for Windows need a library of its Pythons, so
+    there is the library of kernels alone.
+    """
+    if target.system == "Windows":
+        return []
     last = 13 if target.name == "macos-x86_64" else PYTHONS[-1].minor
     return [python for python in PYTHONS if python.minor <= last]
 

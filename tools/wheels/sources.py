@@ -1,4 +1,4 @@
-"""The source distribution, and the pure wheel that is made of it: what every other wheel consists of."""
+"""The source distribution, and the pure wheel that is made of it: a part of every other wheel."""
 
 from __future__ import annotations
 
@@ -40,14 +40,16 @@ def run(
 
 
 def find_epoch(root: Path) -> str:
-    """Return SOURCE_DATE_EPOCH, or the time of the last commit: the time of every file of a build."""
+    """Return the time of every file of a build: SOURCE_DATE_EPOCH, or that of the last commit."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     return epoch or run("git", "log", "-1", "--format=%ct", folder=root).strip()
 
 
 def call_backend(hook: str, folder: Path, source: Path, variables: Mapping[str, str]) -> Path:
     """Call a hook of the build backend, which is installed here, and return what it has made."""
-    settings = '{"wheel.py-api": "py3", "wheel.platlib": "false"}' if hook == "build_wheel" else "{}"
+    settings = (
+        '{"wheel.py-api": "py3", "wheel.platlib": "false"}' if hook == "build_wheel" else "{}"
+    )
     code = (
         "import scikit_build_core.build as backend; "
         f"print(backend.{hook}({str(folder.resolve())!r}, {settings}))"
