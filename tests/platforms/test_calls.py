@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from capi_results import LEVELS, Here, run_here
+
+from tools.wheels.wine import build_unloader
 
 pytestmark = pytest.mark.platforms
 
@@ -44,3 +50,12 @@ def test_threads_change_nothing(here: Here, level: str) -> None:
     one, four = here.results(level, 1), here.results(level, 4)
     assert one.reports[2:] == four.reports[2:]
     assert [name for name in one.files if one.files[name] != four.files[name]] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the name of the library")
+def test_threads_survive_that_the_library_is_unloaded(here: Here, tmp_path: Path) -> None:
+    """A program that loads it again and again ends well."""
+    build_unloader(here.library, "cc", tmp_path / "unload", "-ldl")
+    command = [tmp_path / "unload", here.library / "lib" / "libsegpost.so"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "unloaded 50 times"), done.stderr

@@ -30,6 +30,7 @@ class Windows(NamedTuple):
     wine: Path
     prefix: Path
     library: Path
+    compilers: tuple[Path, Path]  # of C and of C++
     program: Path
 
     def run(self, command: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -58,7 +59,7 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     library = wine.build_library(folder)
     compilers = folder / "compiler" / "clang", folder / "compiler" / "clang++"
     wine.build_program(library, compilers, folder / "capi_calls.exe")
-    return Windows(found, folder / "prefix", library, folder / "capi_calls.exe")
+    return Windows(found, folder / "prefix", library, compilers, folder / "capi_calls.exe")
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -93,3 +94,10 @@ def test_the_library_needs_the_system_alone(windows: Windows) -> None:
     exported = re.findall(r"^\s*\[ *\d+\].* (\S+)$", listing, re.MULTILINE)
     assert "segpost_get_api" in exported
     assert [name for name in exported if "segpost" not in name] == []
+
+
+def test_threads_survive_that_the_library_is_unloaded(windows: Windows, tmp_path: Path) -> None:
+    """A program that loads it again and again ends well."""
+    wine.build_unloader(windows.library, windows.compilers[0], tmp_path / "unload.exe")
+    done = windows.run([tmp_path / "unload.exe", "segpost.dll"], tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "unloaded 50 times"), done.stderr

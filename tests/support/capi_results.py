@@ -24,6 +24,7 @@ LEVELS = [name.removeprefix("native-") for name in NATIVE]
 class Here(NamedTuple):
     """The cases, and their results on this platform by SIMD level and number of threads."""
 
+    library: Path  # the folder of the package
     calls: Calls
     cases: list[Case]
     results: Callable[[str, int], Results]
@@ -51,4 +52,4 @@ def run_here(folder: Path) -> Here:
         assert done.returncode == 0, done.stderr
         return read_results(calls)
 
-    return Here(calls, cases, results)
+    return Here(library, calls, cases, results)

@@ -83,6 +83,13 @@ def build_program(library: Path, compilers: tuple[Path | str, Path | str], progr
     run(cpp, *objects, f"-L{library / 'lib'}", "-lsegpost", "-o", program)
 
 
+def build_unloader(library: Path, compiler: Path | str, program: Path, *libraries: str) -> None:
+    """Compile the program that loads and unloads the library of any platform."""
+    strict = ("-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror")
+    source = PROGRAM / "unload.c"
+    run(compiler, *strict, f"-I{library / 'include'}", source, "-o", program, *libraries)
+
+
 def run_program(
     wine: Path, prefix: Path, library: Path, command: list[str | Path], folder: Path
 ) -> subprocess.CompletedProcess[str]:
