@@ -21,8 +21,8 @@ endif()
 function(segpost_system_link target)
     if(WIN32)
         set_target_properties(${target} PROPERTIES PREFIX "" IMPORT_PREFIX "" IMPORT_SUFFIX .lib)
-        if(MINGW)
-            target_link_options(${target} PRIVATE -static) # the library needs those of the system alone
+        if(MINGW AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+            target_link_options(${target} PRIVATE -static) # the library needs those of the system alone, as zig's does
         endif()
         return()
     endif()

@@ -91,7 +91,8 @@ def test_the_library_needs_the_system_alone(windows: Windows) -> None:
     needed = re.findall(r"DLL Name: (\S+)", listing)
     assert needed
     assert [name for name in needed if not SYSTEM.fullmatch(name)] == []
-    exported = re.findall(r"^\s*\[ *\d+\].* (\S+)$", listing, re.MULTILINE)
+    names = listing.partition("[Ordinal/Name Pointer] Table")[2]
+    exported = re.findall(r"^\s*\[ *\d+\].* (\S+)$", names, re.MULTILINE)
     assert "segpost_get_api" in exported
     assert [name for name in exported if "segpost" not in name] == []
 
@@ -100,4 +101,4 @@ def test_threads_survive_that_the_library_is_unloaded(windows: Windows, tmp_path
     """A program that loads it again and again ends well."""
     wine.build_unloader(windows.library, windows.compilers[0], tmp_path / "unload.exe")
     done = windows.run([tmp_path / "unload.exe", "segpost.dll"], tmp_path)
-    assert (done.returncode, done.stdout.strip()) == (0, "unloaded 50 times"), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "unloaded 10 times"), done.stderr

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     const segpost_array logits = segpost_packed(scores, SEGPOST_FLOAT32, 4, small);
     const segpost_array labels = segpost_packed(ids, SEGPOST_UINT8, 3, full);
     int i;
-    for (i = 0; argc == 2 && i < 50; ++i) {
+    for (i = 0; argc == 2 && i < 10; ++i) {
         get_api get = NULL;
         const library loaded = load(argv[1], &get);
         segpost_report report;
