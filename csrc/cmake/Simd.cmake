@@ -41,8 +41,10 @@ function(segpost_simd_sources target)
         target_compile_definitions(${target}_${level} PRIVATE
             SEGPOST_BUILDS_LIBRARY SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
         # GCC 12 sees uninitialized variables in its own AVX-512 header.
-        segpost_driver_options(options -O3 -Wno-psabi -Wno-uninitialized ${segpost_${level}_flags} ${segpost_vector_options})
-        target_compile_options(${target}_${level} PRIVATE ${options} $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+        segpost_driver_options(options -O3 -Wno-psabi -Wno-uninitialized)
+        segpost_driver_options(flags ${segpost_${level}_flags} ${segpost_vector_options})
+        target_compile_options(${target}_${level} PRIVATE
+            ${options} $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> ${flags})
         target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${level}>)
         string(APPEND declarations "namespace ${level} { extern const KernelTable table; }\n")
         string(APPEND levels

@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_POSIX = """
 import multiprocessing, os, signal, sys
 import numpy, PIL.Image
-for name in ("uname", "pread", "pwrite", "sched_getaffinity", "killpg", "sysconf", "getuid", "geteuid",
-             "getpgid", "statvfs", "O_CLOEXEC", "O_NOFOLLOW", "O_DIRECTORY", "fork", "register_at_fork"):
+for name in ("uname", "pread", "pwrite", "sched_getaffinity", "killpg", "sysconf", "getuid",
+             "geteuid", "getpgid", "statvfs", "O_CLOEXEC", "O_NOFOLLOW", "O_DIRECTORY",
+             "fork", "register_at_fork"):
     delattr(os, name)
 for name in ("SIGHUP", "SIGXCPU", "SIGALRM", "setitimer"):
     delattr(signal, name)
@@ -103,7 +104,9 @@ def test_a_folder_is_run_and_taken_up_again(maps: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.suffix for path in (maps / "out").iterdir()) == [
-        ".jsonl", ".png", ".settings",
+        ".jsonl",
+        ".png",
+        ".settings",
     ]
 
 

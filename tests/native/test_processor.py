@@ -35,8 +35,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("processor")
     source = folder / "level.cpp"
     source.write_text(PROGRAM, encoding="utf-8")
-    command = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-static", f"-I{ROOT / 'csrc'}"]
-    subprocess.run([*command, source, "-o", folder / "level"], check=True)
+    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-static", f"-I{ROOT / 'csrc'}"]
+    subprocess.run(["g++", *options, str(source), "-o", str(folder / "level")], check=True)
     return folder / "level"
 
 
@@ -62,6 +62,6 @@ def test_level_of_this_processor(program: Path) -> None:
 )
 def test_level_of_other_processors(program: Path, model: str, level: str) -> None:
     """One feature less is a lower level."""
-    command = ["qemu-x86_64", "-cpu", model, program]
+    command = ["qemu-x86_64", "-cpu", model, str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [level, level], done.stderr

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ class Windows(NamedTuple):
     compilers: tuple[Path, Path]  # of C and of C++
     program: Path
 
-    def run(self, command: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    def run(self, command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
         """Run a program in a folder."""
         return wine.run_program(self.wine, self.prefix, self.library, command, folder)
 
@@ -48,9 +49,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Here:
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     """The library and the program that makes the calls, compiled by zig."""
     found = wine.find_wine()
-    is_there = {"wine64": found, "ziglang": importlib.util.find_spec("ziglang")}
-    is_there |= {name: shutil.which(name) for name in ("cmake", "ninja")}
-    missing = [name for name, place in is_there.items() if place is None]
+    missing = [name for name in ("cmake", "ninja") if shutil.which(name) is None]
+    missing += ["wine64"] if found is None else []
+    missing += ["ziglang"] if importlib.util.find_spec("ziglang") is None else []
     if found is None or missing:
         assert "windows" not in os.environ.get("SEGPOST_REQUIRE_PLATFORMS", ""), missing
         pytest.skip(f"there is no {', '.join(missing)}")
@@ -68,7 +69,8 @@ def test_windows_gives_the_bytes_of_this_platform(
     here: Here, windows: Windows, level: str, threads: int
 ) -> None:
     """Every function of the interface, with every SIMD level of the processor."""
-    command = [windows.program, write_settings(here.calls, level, threads), "reports.txt"]
+    command: list[str | Path] = [windows.program]
+    command += [write_settings(here.calls, level, threads), "reports.txt"]
     done = windows.run(command, here.calls.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     results = read_results(here.calls)

@@ -88,7 +88,7 @@ class Calls:
         """The words of segpost_crf_options."""
         reals = [
             name
-            for name, kind in CrfOptions._fields_
+            for name, *_ in CrfOptions._fields_
             if name not in ("struct_size", "quality", "iterations")
         ]
         words = [

@@ -139,8 +139,8 @@ def add_pictures(cases: Cases) -> None:
             calls.output(np.uint8, 1, *size, 3),
             wanted={0: drawn},
         )
-    for dtype in (np.uint8, np.int16, np.int32, np.int64, np.uint32):
-        labels = np.asarray(seg.labels).astype(dtype)[:, ::-1]
+    for name in ("uint8", "int16", "int32", "int64", "uint32"):
+        labels = np.asarray(seg.labels).astype(name)[:, ::-1]
         cases.add(
             *("colorize", "colorize", calls.array(labels), calls.table(palette), 6),
             calls.output(np.uint8, 1, *size, 3),
@@ -207,7 +207,7 @@ def add_masks(cases: Cases) -> None:
             lengths = np.diff([0, *changes, column.size])
             codes.append([0, *lengths] if column[0] else list(lengths))
         ends, flat = np.cumsum([len(code) for code in codes]), np.concatenate(codes)
-        words = [calls.array(logits), calls.binarize_options(thresholds=level), *size]
+        words: list[Any] = [calls.array(logits), calls.binarize_options(thresholds=level), *size]
         cases.add(
             *("too few counts", "binarize_runs", *words, calls.output_table(np.int64, 1)),
             *(1, calls.output_table(np.int64, 6)),

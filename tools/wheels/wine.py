@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .compiler import find_launcher, write_toolchain
@@ -91,7 +92,7 @@ def build_unloader(library: Path, compiler: Path | str, program: Path, *librarie
 
 
 def run_program(
-    wine: Path, prefix: Path, library: Path, command: list[str | Path], folder: Path
+    wine: Path, prefix: Path, library: Path, command: Sequence[str | Path], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run a program of Windows in a folder; it finds the library by WINEPATH.
 
@@ -103,7 +104,7 @@ def run_program(
         The folder of the system that the program sees; it is made at the first run.
     library : pathlib.Path
         What `build_library` returns.
-    command : list
+    command : sequence
         The program and its arguments.
     folder : pathlib.Path
         The working directory.
