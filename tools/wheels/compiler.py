@@ -14,12 +14,14 @@ from pathlib import Path
 
 from .targets import TARGETS, Target, find_target
 
-# Zig writes the names of x86-64's levels with an underscore.
+# Zig writes the names of x86-64's levels with an underscore. Its linker for macOS makes no bundles;
+# Python loads a dynamic library as well.
 COMPILER = """#!/bin/sh
 for argument do
     shift
     case $argument in
         -march=x86-64-v*) argument=-march=x86_64_v${{argument#-march=x86-64-v}} ;;
+        -bundle) argument=-dynamiclib ;;
     esac
     set -- "$@" "$argument"
 done
@@ -28,6 +30,7 @@ exec {zig} {command} -target {triple} "$@"
 TOOL = """#!/bin/sh
 exec {zig} {command} "$@"
 """
+HIDDEN = "{ local: _Zn*; _Zd*; };\n"  # operators new and delete of the runtime in each binary
 TEMPLATE = Path(__file__).with_name("toolchain.cmake.in")
 
 
@@ -68,6 +71,7 @@ def write_toolchain(target: Target, folder: Path) -> Path:
         write_script(folder / name, text)
     for name in ("ar", "ranlib"):
         write_script(folder / name, TOOL.format(zig=shlex.quote(str(zig)), command=name))
+    write_script(folder / "hidden.map", HIDDEN)
     values = {
         "system": target.system,
         "processor": target.processor,

@@ -77,18 +77,18 @@ def change_config(python: Python, target: Target) -> str:
     return "\n" + "\n".join(lines) + "\n"
 
 
-def list_programs(minor: int) -> Iterator[str]:
-    """Iterate over the programs on this machine that may be a Python of a version."""
-    found = shutil.which(f"python3.{minor}")
+def list_programs(python: Python) -> Iterator[str]:
+    """Iterate over the programs on this machine that may be a Python."""
+    found = shutil.which(f"python{python.name}")
     if found:
         yield found
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    yield from map(str, sorted(root.glob(f"versions/3.{minor}.*/bin/python3.{minor}")))
+    yield from map(str, sorted(root.glob(f"versions/3.{python.minor}.*/bin/python{python.name}")))
 
 
 def find_installed(minor: int) -> tuple[Path, Path] | None:
     """Return the headers of a Python of this machine, and its pyconfig.h, if it has them."""
-    for program in list_programs(minor):
+    for program in list_programs(Python(minor)):
         command = [program, "-I", "-c", ASK]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:

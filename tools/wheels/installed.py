@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from .sources import run
 def find_interpreter(python: Python) -> str | None:
     """Return a Python of this machine that has a global lock, or not, as is asked for."""
     ask = "import sys, sysconfig; print(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
-    for program in list_programs(python.minor):
-        if run(program, "-c", ask).strip() == str(python.is_free_threaded):
+    for program in list_programs(python):
+        command = [program, "-c", ask]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and done.stdout.strip() == str(python.is_free_threaded):
             return program
     return None
 
