@@ -8,7 +8,11 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from segpost._core.extensions import refuse_subinterpreter, warn_without_native
+from segpost._core.extensions import (
+    find_library_on_windows,
+    refuse_subinterpreter,
+    warn_without_native,
+)
 from segpost._moved import register_moved_modules
 
 if TYPE_CHECKING:
@@ -265,5 +269,6 @@ register_moved_modules()
 del register_moved_modules
 
 refuse_subinterpreter()
+find_library_on_windows()
 warn_without_native()
-del warn_without_native
+del find_library_on_windows, warn_without_native

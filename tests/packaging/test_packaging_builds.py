@@ -21,6 +21,7 @@ NATIVE: tuple[str, ...] = (
     "_cpu",
     "lib/libsegpost",
     "include/segpost/capi.h",
+    "include/segpost/export.h",
     "lib/pkgconfig/segpost.pc",
 )
 NATIVE += ("lib/cmake/segpost/segpostConfig.cmake", "lib/cmake/segpost/segpostConfigVersion.cmake")

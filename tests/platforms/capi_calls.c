@@ -56,7 +56,7 @@ static double real(void) {
 /* The bytes of the file that the next word names, or null. */
 static void *table(void) {
     buffer *to = &buffers[buffer_count];
-    long size;
+    long size = -1;
     FILE *file;
     if (!next_word(to->name)) fail("the calls end", "a file");
     if (!strcmp(to->name, "-")) return NULL;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from capi_table import DTYPES, BinarizeOptions, CrfOptions, Options
@@ -25,6 +25,7 @@ class Calls:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._count = 0
+        self.dtypes: dict[str, np.dtype[Any]] = {}  # of outputs
         self._outputs: list[str] = []
 
     def table(self, array: np.ndarray | None) -> str:
@@ -58,12 +59,14 @@ class Calls:
         filled = np.full(size, UNWRITTEN, np.uint8).view(dtype).reshape(shape)
         words = self.array(filled)
         self._outputs.append(words.partition(" ")[0])
+        self.dtypes[self._outputs[-1]] = np.dtype(dtype)
         return words
 
     def output_table(self, dtype: Any, size: int, fill: int = UNWRITTEN) -> str:
         """The words of a table that a call writes."""
         words = self.table(np.full(size, fill, dtype))
         self._outputs.append(words)
+        self.dtypes[words] = np.dtype(dtype)
         return words
 
     def argmax_options(self, **values: Any) -> str:
@@ -85,7 +88,7 @@ class Calls:
         """The words of segpost_crf_options."""
         reals = [
             name
-            for name, kind in CrfOptions._fields_
+            for name, *_ in CrfOptions._fields_
             if name not in ("struct_size", "quality", "iterations")
         ]
         words = [
@@ -113,3 +116,41 @@ class Calls:
             print(name, *words, file=file)
         outputs, self._outputs = self._outputs, []
         return outputs
+
+
+class Results(NamedTuple):
+    """What a program of tests/platforms/capi_calls.c wrote.
+
+    Attributes
+    ----------
+    library : list of str
+        The ABI, whether the table is of the size of the header, the version, and the SIMD levels.
+    reports : list of str
+        A line for every call: its function, status, bad values, the first of them, the message.
+    files : dict of str to bytes
+        All arrays after the calls.
+    """
+
+    library: list[str]
+    reports: list[str]
+    files: dict[str, bytes]
+
+
+def write_settings(calls: Calls, level: str, threads: int) -> str:
+    """Write the calls for a SIMD level and a number of threads; return the name of the file."""
+    name = f"calls-{level}-{threads}.txt"
+    text = (calls.folder / "calls.txt").read_text(encoding="ascii")
+    settings = f"use_level {level}\nset_num_threads {threads}\n"
+    (calls.folder / name).write_text(settings + text, encoding="ascii")
+    return name
+
+
+def read_results(calls: Calls) -> Results:
+    """Read what a program wrote, and remove it."""
+    reports = calls.folder / "reports.txt"
+    library, *lines = reports.read_text(encoding="utf-8").splitlines()
+    written = sorted(calls.folder.glob("*.out"))
+    files = {path.name.removesuffix(".out"): path.read_bytes() for path in written}
+    for path in (*written, reports):
+        path.unlink()
+    return Results(library.split(), lines, files)

@@ -141,8 +141,10 @@ class Table(ctypes.Structure):
 DTYPES = {
     name: number
     for number, name in enumerate(
-        ("float32", "float64", "float16", "bfloat16", "int8", "uint8")
-        + ("int16", "uint16", "int32", "int64", "uint32", "uint64")
+        (
+            *("float32", "float64", "float16", "bfloat16", "int8", "uint8"),
+            *("int16", "uint16", "int32", "int64", "uint32", "uint64"),
+        )
     )
 }
 

@@ -55,6 +55,15 @@ def refuse_subinterpreter() -> None:
         return
 
 
+def find_library_on_windows() -> None:
+    """Have Windows look for segpost.dll in the package; to be called by its `__init__`."""
+    if hasattr(os, "add_dll_directory"):
+        for folder in sys.modules["segpost"].__path__:
+            path = os.path.join(folder, "lib")
+            if os.path.isdir(path):
+                os.add_dll_directory(os.path.abspath(path))
+
+
 def native_failure() -> tuple[str, str] | None:
     """Return why the native code cannot be loaded, and what cures that, or None if it can."""
     try:

@@ -71,9 +71,11 @@ def _machine_memory() -> int | None:
         return 1024 * (int(sizes["MemTotal"]) + int(sizes.get("SwapTotal", 0)))
     except (OSError, ValueError, IndexError, KeyError):
         pass
+    if sys.platform == "win32":
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+    except (OSError, ValueError):
         return None
 
 
