@@ -25,7 +25,8 @@ BACKEND = "import segpost; print(segpost.build_config()['backend'])"
         ("_cpu.so: wrong ELF class: ELFCLASS32", PIP.reinstall),
         ("dlopen(_cpu.so): mach-o file, but is an incompatible architecture (have 'x86_64', need "
          "'arm64')", PIP.reinstall),
-        ("DLL load failed while importing _cpu: %1 is not a valid Win32 application.", PIP.reinstall),
+        ("DLL load failed while importing _cpu: %1 is not a valid Win32 application.",
+         PIP.reinstall),
         ("_cpu.so: undefined symbol: segpost_get_api", PIP.reinstall),
         ("libsegpost is of version 0.1.0, and _cpu of version 0.2.0", PIP.reinstall),
         ("Python version mismatch: module was compiled for Python 3.11, but", PIP.reinstall),

@@ -1,4 +1,4 @@
-"""Native code that the system's loader refuses, loaded: the reason, the cure, and never a signal."""
+"""Native code that the system's loader refuses: the reason, the cure, and never a signal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segpost._core.truncation import promised_bytes
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 FAILURE = """
-import json, segpost
+import json
 from segpost._core.extensions import native_failure
 print(json.dumps(native_failure()))
 """
