@@ -123,13 +123,13 @@ def test_one_crf(kind: Any) -> None:
 def test_lazy_values_of_one_result() -> None:
     """Values that are computed at the first use are the same in all threads."""
     labels = segpost.argmax(LOGITS, size=SIZE)
-    wanted = [region.polygons() for region in segpost.regions(labels, num_classes=5)]
+    wanted = [region.rle() for region in segpost.regions(labels, num_classes=5)]
     cm = segpost.ConfusionMatrix(5)
     cm.update(preds=labels, target=np.roll(labels, 1))
     regions, scores = segpost.regions(labels, num_classes=5), cm.compute()
 
     def work(_: int) -> None:
-        assert [region.polygons() for region in regions] == wanted
+        assert [region.rle() for region in regions] == wanted
         assert (scores.miou, scores.kappa) == (cm.compute().miou, cm.compute().kappa)
 
     run_in_threads(work)
