@@ -130,6 +130,12 @@ STEPS = (
         ),
         is_quick=True,
     ),
+    Step(
+        "workflows",
+        "workflows have no known weakness",
+        commands=("zizmor --offline --no-progress --min-severity medium .github",),
+        is_quick=True,
+    ),
     Step("sdist", "the source distribution", commands=("{python} -m build --sdist -o {dist}",)),
     Step(
         "wheel",
