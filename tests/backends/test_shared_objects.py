@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,13 @@ pytestmark = pytest.mark.usefixtures("frequent_switches")
 def kind(fast_backend: str) -> str:
     """The name of the backend for `use_backend`, which is of one thread."""
     return fast_backend.partition("-")[0]
+
+
+def test_page_says_of_every_class_whether_threads_share_it() -> None:
+    """In the table of the guide."""
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "threads.md").read_text()
+    classes = [name for name in segpost.__all__ if isinstance(getattr(segpost, name), type)]
+    assert [name for name in classes if f"`{name}`" not in page.partition("\n## How")[0]] == []
 
 
 def test_first_import_by_many_threads() -> None:
