@@ -147,8 +147,12 @@ def test_a_stream_is_of_one_thread_at_a_time() -> None:
     """Two that write to the same memory would be a wrong answer; streams of their own are right."""
     stream = segpost.Stream(size=SIZE)
     wanted = stream(LOGITS).labels.copy()
+
+    def refused(_: int) -> None:
+        stream(LOGITS)
+
     with stream._lock, pytest.raises(RuntimeError, match="two threads need two streams"):
-        run_in_threads(lambda _: stream(LOGITS), 1)
+        run_in_threads(refused, 1)
 
     def work(_: int) -> None:
         own = segpost.Stream(size=SIZE)
@@ -183,10 +187,17 @@ def test_number_of_threads_is_set_while_others_compute() -> None:
 def test_number_that_is_set_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment is read once; it does not replace what another thread has set since."""
     before = segpost.num_threads()
+
+    def work(number: int) -> None:
+        if number:
+            segpost.set_num_threads(3)
+        else:
+            segpost.num_threads()
+
     try:
         for _ in range(CALLS):
             monkeypatch.setattr(threads, "_threads", None)
-            run_in_threads(lambda n: segpost.set_num_threads(3) if n else threads.num_threads())  # type: ignore[func-returns-value]
+            run_in_threads(work)
             assert segpost.num_threads() == 3
     finally:
         segpost.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""The pool of threads and the choice of a SIMD level, without Python, under a sanitizer of threads."""
+"""The pool of threads and the choice of a SIMD level under a sanitizer of threads."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ try:
 except RuntimeError as error:
     print(error)
 """
+LOGITS = b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 2), }"
+LOGITS += b" " * (128 - len(LOGITS) - 1) + b"\n" + bytes(32)
 # Modules of a system that is newer, of another Python and of another version.
 NEWER = "int made_later(void);\nvoid *PyInit__cpu(void) { return made_later() ? 0 : 0; }\n"
 OTHER_PYTHON = """
@@ -192,7 +194,7 @@ def test_cure_is_for_what_installed_it(package: Path, installer: str) -> None:
 
 
 BROKEN_NUMBA = (
-    ("raise ImportError('Numba needs NumPy 1.26 or less.\\nGot NumPy 2.5.')", "Got NumPy 2.5."),
+    ("raise ImportError('Numba needs NumPy 1.26 or less.\\nGot NumPy 2.5.')", "Got NumPy 2.5"),
     ("raise OSError('Could not load shared object file: libllvmlite.so')", "libllvmlite.so"),
     ("import numpy; numpy.no_such_name", "no_such_name"),
 )
@@ -217,3 +219,9 @@ def test_numba_that_does_not_fit(package: Path, code: str, reason: str) -> None:
     assert first.endswith(f"{PIP.upgrade} numba")
     assert second.startswith("The native backend cannot be used either (")
     assert second.endswith(PIP.reinstall)
+    (package.parent / "x.npy").write_bytes(LOGITS)
+    options = ("-W", "ignore", "-m", "segpost", "run", str(package.parent / "x.npy"), "--out")
+    run = run_python(package.parent, *options, str(package.parent / "out"))
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+    assert f"error: {first}\n" in run.stderr

@@ -25,6 +25,7 @@ def print_folder(option: str) -> str:
 class Strided(ctypes.Structure):
     """segpost_array."""
 
+    memory: np.ndarray  # what `data` is the address of
     _fields_ = (
         ("data", ctypes.c_void_p),
         ("dtype", ctypes.c_int32),
@@ -77,6 +78,7 @@ class CrfOptions(ctypes.Structure):
 class BinarizeOptions(ctypes.Structure):
     """segpost_binarize_options."""
 
+    memory: np.ndarray | None  # what `thresholds` is the address of
     _fields_ = (
         ("struct_size", ctypes.c_size_t),
         ("grid", ctypes.c_int32),
@@ -143,13 +145,15 @@ DTYPES = {"float32": 0, "float64": 1, "float16": 2, "int8": 4, "uint8": 5, "int3
 
 def strided(array: np.ndarray) -> Strided:
     padding = (0,) * (4 - array.ndim)
-    return Strided(
+    view = Strided(
         array.ctypes.data,
         DTYPES[array.dtype.name],
         array.ndim,
         (ctypes.c_int64 * 4)(*array.shape, *padding),
         (ctypes.c_int64 * 4)(*array.strides, *padding),
     )
+    view.memory = array
+    return view
 
 
 def argmax(logits: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[int, str]:

@@ -50,7 +50,7 @@ def _load(name: str) -> Backend:
     if name not in _loaded:
         problem = extensions.problem(name)
         if problem is not None:
-            raise RuntimeError(problem)
+            raise extensions.BackendError(problem)
         if name == "native":
             threads.apply_environment()
         module = importlib.import_module(_MODULES[name])

@@ -9,6 +9,10 @@ import warnings
 from typing import Any
 
 
+class BackendError(RuntimeError):
+    """A backend that is needed cannot be used; the text has the reason and the cure."""
+
+
 def build_problem() -> str | None:
     """Return why segpost was built without native code, or None if nothing says that it was.
 
@@ -137,7 +141,8 @@ def numba_failure() -> tuple[str, str] | None:
         from segpost._core.installers import find_installer
 
         upgrade = f"{find_installer().upgrade} numba"
-        return " ".join(str(error).split()) or type(error).__name__, upgrade
+        reason = " ".join(str(error).split()).rstrip(".")
+        return reason or type(error).__name__, upgrade
     return None
 
 
