@@ -5,6 +5,7 @@ CONTRIBUTING.md says how to run these tests under free-threaded Python.
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -82,6 +83,26 @@ def test_first_import_by_many_threads() -> None:
     assert threads_used == ("3" if NATIVE else str(segpost.num_threads()))
     if NATIVE and sysconfig.get_config_var("Py_GIL_DISABLED"):
         assert is_locked == os.environ.get("PYTHON_GIL", "False").replace("0", "False")
+
+
+def test_import_that_waits_for_another_thread_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python ends one of two imports that wait for each other; other errors are not hidden."""
+    errors = [RuntimeError("deadlock detected by _ModuleLock('segpost.labels')")] * 2
+    real = importlib.import_module
+
+    def import_module(path: str) -> Any:
+        if errors:
+            raise errors.pop()
+        return real(path)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    assert segpost._import("segpost.labels") is sys.modules["segpost.labels"]
+    assert errors == []
+    errors.append(RuntimeError("something else"))
+    with pytest.raises(RuntimeError, match="something else"):
+        segpost._import("segpost.labels")
 
 
 def test_calls_of_one_input(kind: Any) -> None:

@@ -373,9 +373,15 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
 
 def _merged(array: Array, leading: int) -> Array | None:
     """Return a view with the leading axes merged, or None if that needs a copy."""
-    view = array.view()
+    shape = (-1, *array.shape[leading:])
     try:
-        view.shape = (-1, *array.shape[leading:])
+        return np.reshape(array, shape, copy=False)
+    except ValueError:
+        return None
+    except TypeError:  # NumPy before 2.1 has no such argument
+        view = array.view()
+    try:
+        view.shape = shape
     except AttributeError:
         return None
     return view
