@@ -102,5 +102,5 @@ def test_backend_that_is_asked_for_is_an_error_with_the_cure(package: Path) -> N
     program = "import segpost\nwith segpost.use_backend('native'): pass"
     done = run_python(package.parent, "-c", program)
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("RuntimeError: the native backend cannot be used (")
+    assert line.startswith("segpost._core.extensions.BackendError: the native backend cannot be ")
     assert line.endswith(PIP.reinstall)
