@@ -326,8 +326,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("bind_records", &bind_records, arg("contract"));
     bind_dlpack(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
-    m.attr("_capi") =
-        py::capsule(api, "segpost._cpu._capi", [](PyObject *) {});
+    m.attr("_capi") = py::capsule(api, "segpost._cpu._capi", [](PyObject *) {});
     m.attr("version") = SEGPOST_VERSION;
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
