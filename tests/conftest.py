@@ -81,6 +81,15 @@ def fast_backend(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
+def frequent_switches() -> Iterator[None]:
+    """Threads that take turns after every few steps, where Python has a lock of all threads."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """The emulated runtime in the place of the real one."""
     problem = on_device.missing(on_device.EMULATED)

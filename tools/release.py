@@ -133,6 +133,12 @@ STEPS = (
         is_quick=True,
     ),
     Step(
+        "workflows",
+        "workflows have no known weakness",
+        commands=("zizmor --offline --no-progress --min-severity medium .github",),
+        is_quick=True,
+    ),
+    Step(
         "pure",
         "the source distribution, and the wheel for every platform from it",
         commands=("{python} -m tools.wheels pure --dist {dist}",),

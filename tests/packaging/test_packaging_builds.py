@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
+from segpost._core.installers import INSTALLERS
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang", "nvcc")
 NATIVE: tuple[str, ...] = (
@@ -244,6 +246,26 @@ def test_cure_that_the_warning_prints_gives_native_code(cured: Installed) -> Non
     assert cured.warning == ""
     assert re.search(r"^backend +native \(", cured.info, re.MULTILINE), cured.info
     assert re.search(r"^native +yes$", cured.info, re.MULTILINE)
+
+
+def test_cure_of_what_uv_has_installed(sdist: Path, tmp_path: Path) -> None:
+    """The command that the warning ends with is uv's, and works."""
+    if shutil.which("uv") is None:
+        pytest.skip("there is no uv")
+    succeed(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "environment"))
+    made = Environment(tmp_path / "environment", sdist)
+    variables = {
+        "VIRTUAL_ENV": str(made.folder),
+        "UV_FIND_LINKS": str(sdist.parent),
+        "SEGPOST_NATIVE": "OFF",
+    }
+    succeed("uv", "pip", "install", "--no-deps", "segpost", variables=variables)
+    warning = made.python("-c", "import segpost").stderr
+    cure = re.search(r", then: (uv pip install .*)$", warning, re.MULTILINE)
+    assert cure is not None, warning
+    assert cure[1] == INSTALLERS["uv"].rebuild
+    for command in (cure[1], INSTALLERS["uv"].reinstall):
+        assert "segpost==" in succeed("sh", "-c", command, variables=variables)
 
 
 def test_wheels_have_the_package_and_nothing_else(fallback: Installed, cured: Installed) -> None:

@@ -25,6 +25,7 @@ def print_folder(option: str) -> str:
 class Strided(ctypes.Structure):
     """segpost_array."""
 
+    memory: np.ndarray  # what `data` is the address of
     _fields_ = (
         ("data", ctypes.c_void_p),
         ("dtype", ctypes.c_int32),
@@ -77,6 +78,7 @@ class CrfOptions(ctypes.Structure):
 class BinarizeOptions(ctypes.Structure):
     """segpost_binarize_options."""
 
+    memory: np.ndarray | None  # what `thresholds` is the address of
     _fields_ = (
         ("struct_size", ctypes.c_size_t),
         ("grid", ctypes.c_int32),
@@ -151,13 +153,15 @@ DTYPES = {
 
 def strided(array: np.ndarray) -> Strided:
     padding = (0,) * (4 - array.ndim)
-    return Strided(
+    view = Strided(
         array.ctypes.data,
         DTYPES[array.dtype.name],
         array.ndim,
         (ctypes.c_int64 * 4)(*array.shape, *padding),
         (ctypes.c_int64 * 4)(*array.strides, *padding),
     )
+    view.memory = array
+    return view
 
 
 def argmax(logits: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[int, str]:

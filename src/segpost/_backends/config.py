@@ -98,6 +98,16 @@ def _wheel_kind(cuda: str | None) -> str:
     return "compiled" if is_compiled else "pure Python"
 
 
+def _version_of_numba() -> str | None:
+    """Return the version of Numba, or None: the native backend works without it."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
+    try:
+        return version("numba")
+    except PackageNotFoundError:
+        return None
+
+
 def build_config() -> dict[str, Any]:
     """Return versions, backends, SIMD levels and threads of this installation.
 
@@ -107,7 +117,7 @@ def build_config() -> dict[str, Any]:
     >>> sorted(segpost.build_config())[:3]
     ['backend', 'backend_reason', 'compiler']
     """
-    from importlib.metadata import version  # slow to import, and needed here only
+    from importlib.metadata import version  # slow to import
 
     failure = extensions.native_failure()
     cuda = cuda_module.describe_cuda()
@@ -117,7 +127,7 @@ def build_config() -> dict[str, Any]:
         "machine": platform.machine(),
         "platform": platform.platform(),
         "numpy": version("numpy"),
-        "numba": version("numba"),
+        "numba": _version_of_numba(),
         "wheel": _wheel_kind(cuda),
         "wheel_tag": _wheel_tag(),
         "backend": registry.backend_name(),

@@ -50,12 +50,12 @@ def _load(name: str) -> Backend:
     if name not in _loaded:
         problem = extensions.problem(name)
         if problem is not None:
-            raise RuntimeError(problem)
+            raise extensions.BackendError(problem)
         if name == "native":
             threads.apply_environment()
         module = importlib.import_module(_MODULES[name])
         implementation = module.make_backend() if name in DEVICE_BACKENDS else module
-        _loaded[name] = cast(Backend, implementation)
+        return _loaded.setdefault(name, cast(Backend, implementation))  # one for all threads
     return _loaded[name]
 
 
@@ -165,7 +165,10 @@ def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -
 
 
 class BackendBlock:
-    """The block of a ``with`` statement, or a function, that uses one backend."""
+    """The block of a ``with`` statement, or a function, that uses one backend.
+
+    Threads may share one.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -178,7 +181,13 @@ class BackendBlock:
         self._tokens.append(_forced.set(self._name))
 
     def __exit__(self, *exception: object) -> None:
-        _forced.reset(self._tokens.pop())
+        for token in reversed(tuple(self._tokens)):
+            try:
+                _forced.reset(token)
+            except ValueError:  # of another thread that has entered this block
+                continue
+            self._tokens.remove(token)
+            return
 
     def __call__(self, function: FunctionT) -> FunctionT:
         """Return a function that uses the backend in every call."""

@@ -6,6 +6,7 @@ import argparse
 import json
 
 import segpost
+from segpost._core.extensions import numba_failure
 from segpost.cli.installation import installation_facts, missing_packages, optional_versions
 from segpost.cli.output import print_text
 from segpost.cli.parser import CommandParser, format_epilog
@@ -46,11 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
         print_text(format_text([_conventions()]))
         return 0
     config = segpost.build_config()
-    cuda = segpost.why_no_cuda()
+    cuda, numba = segpost.why_no_cuda(), numba_failure()
     versions = optional_versions()
     missing = missing_packages()
     if arguments.json:
-        facts = {**config, "cuda_problem": cuda, "optional": versions, "missing": missing}
+        facts = {
+            **config,
+            "numba_problem": numba and numba[0],
+            "numba_cure": numba and numba[1],
+            "cuda_problem": cuda,
+            "optional": versions,
+            "missing": missing,
+        }
         print(json.dumps(facts, indent=2))
         return 0
     for name, value in installation_facts(config):
@@ -67,6 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"\nThe native code cannot be loaded: {config['native_problem']}.\n"
             f"{config['native_cure']}"
         )
+    if numba is not None:
+        needed = ", and the native code works without it" if config["native"] else ""
+        print(f"\nNumba cannot be used{needed}: {numba[0]}.\n{numba[1]}")
     return 0
 
 
