@@ -5,6 +5,7 @@
 #include "bindings/decoding.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
+#include "bindings/failures.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/objects.hpp"
 #include "bindings/panoptic.hpp"
@@ -269,7 +270,12 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     using namespace segpost;
     using namespace segpost::bindings;
     using py::arg;
-    kernels(); // throws on a processor without any level, which is an ImportError
+    try {
+        kernels(); // throws on a processor without any level, which is an ImportError
+    } catch (...) {
+        rethrow_known(std::current_exception());
+    }
+    py::register_local_exception_translator(&rethrow_known);
     m.doc() = "The native CPU kernels; arguments are checked by the Python layer.";
     m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"),
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),

@@ -81,7 +81,7 @@ function(segpost_cuda_module)
     target_compile_options(_cuda_kernels PRIVATE -fmad=false -Xcompiler=-Wall,-Wextra,-ffp-contract=off
         $<$<BOOL:${SEGPOST_WERROR}>:-Werror=all-warnings>)
     file(GLOB bindings CONFIGURE_DEPENDS csrc/bindings/*_cuda.cpp)
-    pybind11_add_module(_cuda MODULE csrc/bindings/cuda.cpp ${bindings} $<TARGET_OBJECTS:_cuda_kernels>)
+    pybind11_add_module(_cuda MODULE csrc/bindings/cuda.cpp csrc/bindings/gil.cpp ${bindings} $<TARGET_OBJECTS:_cuda_kernels>)
     segpost_options(_cuda)
     set_target_properties(_cuda PROPERTIES LINKER_LANGUAGE CXX)
     target_link_libraries(_cuda PRIVATE CUDA::cudart_static)

@@ -37,7 +37,7 @@ function(segpost_simd_sources target)
         add_library(${target}_${level} OBJECT ${ARGN})
         segpost_options(${target}_${level})
         target_compile_definitions(${target}_${level} PRIVATE
-            SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
+            SEGPOST_BUILDS_LIBRARY SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
         # GCC 12 sees uninitialized variables in its own AVX-512 header.
         target_compile_options(${target}_${level} PRIVATE
             -O3 -Wno-psabi -Wno-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> ${segpost_${level}_flags})

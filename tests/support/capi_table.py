@@ -138,7 +138,13 @@ class Table(ctypes.Structure):
     )
 
 
-DTYPES = {"float32": 0, "float64": 1, "float16": 2, "int8": 4, "uint8": 5, "int32": 8, "int64": 9}
+DTYPES = {
+    name: number
+    for number, name in enumerate(
+        ("float32", "float64", "float16", "bfloat16", "int8", "uint8")
+        + ("int16", "uint16", "int32", "int64", "uint32", "uint64")
+    )
+}
 
 
 def strided(array: np.ndarray) -> Strided:

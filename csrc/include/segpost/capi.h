@@ -20,8 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "segpost/export.h"
+
 #define SEGPOST_ABI 1
-#define SEGPOST_EXPORT __attribute__((visibility("default")))
 
 #ifdef __cplusplus
 extern "C" {

@@ -159,9 +159,9 @@ def _encode_images(
 
 def _relative(name: str, path: str, folder: str) -> str:
     """Return the path of a file relative to a folder, which lies there by this name."""
-    if name[0] != "/" and ".." not in name:
+    if not os.path.isabs(name) and ".." not in name:
         return name
     absolute = os.path.abspath(path)
     if absolute.startswith(folder + os.sep):
-        return absolute[len(folder) + 1 :]
-    return os.path.relpath(absolute, folder)
+        return Path(absolute[len(folder) + 1 :]).as_posix()
+    return Path(os.path.relpath(absolute, folder)).as_posix()

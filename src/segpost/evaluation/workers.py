@@ -39,7 +39,9 @@ class _Worker:
 
     def __init__(self, run: Path, options: dict[str, Any]) -> None:
         self.connection, other = multiprocessing.Pipe()
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context(
+            "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+        )
         arguments = (other, self.connection, run, options)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
         with warnings.catch_warnings():  # the process that forks is the command line's own

@@ -73,7 +73,7 @@ def limit_memory(request: Request, factor: int) -> None:
     """Limit memory to what the library uses now, `factor` times the file, and `EXTRA_MEMORY`."""
     import resource
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     limit = pages * resource.getpagesize() + factor * request.size + EXTRA_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
