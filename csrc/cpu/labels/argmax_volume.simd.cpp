@@ -238,8 +238,8 @@ void compare_cell(const Volume<float, L> &work, const Corners<float> &corners, s
                     const V here = fma(t, broadcast<V>(right - left), broadcast<V>(left));
                     const M ahead = i == 0 ? ~M{} : (M)(here > best);
                     second = i == 0 ? second : larger(second, smaller(best, here));
-                    label = ahead ? broadcast<M>(list[i]) : label;
-                    best = ahead ? here : best;
+                    label = select(ahead, broadcast<M>(list[i]), label);
+                    best = select(ahead, here, best);
                 }
                 std::int32_t chosen[W], close[W];
                 store(chosen, label);

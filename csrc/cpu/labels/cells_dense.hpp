@@ -48,7 +48,7 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
                 for (int j = 0; j < group; ++j) {
                     const F value = fma(t[j], slope, left);
                     second[j] = larger(second[j], smaller(best[j], value));
-                    label[j] = value > best[j] ? here : label[j];
+                    label[j] = select((I)(value > best[j]), here, label[j]);
                     best[j] = max(value, best[j]);
                 }
             }

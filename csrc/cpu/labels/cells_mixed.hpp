@@ -146,8 +146,8 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
             const V from = broadcast<V>(left), slope = broadcast<V>(right - left);
             for (std::int64_t x = x0; x < x1; x += W) {
                 const V ahead = fma(load<V>(work.t + x), slope, from);
-                const M label = ahead > V{} ? first : second;
-                finish(label, abs(ahead) <= limit, y, x);
+                const M label = select((M)(ahead > V{}), first, second);
+                finish(label, (M)(abs(ahead) <= limit), y, x);
             }
         }
         return;
@@ -170,7 +170,7 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
                     continue;
                 }
                 second = larger(second, smaller(best, value));
-                label = value > best ? broadcast<M>(list[i]) : label;
+                label = select((M)(value > best), broadcast<M>(list[i]), label);
                 best = max(value, best);
             }
             const V lead = best - second;

@@ -107,7 +107,7 @@ inline void compare_points(const Planes &planes, const CellMemory &memory) {
         for (std::int64_t i = 1; i < planes.count; ++i) {
             const F weight = load<F>(planes.weight(i) + p);
             second = larger(second, smaller(best, weight));
-            key = weight > best ? broadcast<I>(static_cast<std::int32_t>(i)) : key;
+            key = select((I)(weight > best), broadcast<I>(static_cast<std::int32_t>(i)), key);
             best = max(weight, best);
         }
         const F error = 2.0f * planes.error(abs(best));
@@ -191,7 +191,8 @@ void label_cell(const Planes &planes, const TilePixels &pixels, const CellMemory
                     continue;
                 }
                 second = larger(second, smaller(best, weight));
-                place = weight > best ? broadcast<WideMask>(static_cast<std::int32_t>(k)) : place;
+                place = select((WideMask)(weight > best),
+                               broadcast<WideMask>(static_cast<std::int32_t>(k)), place);
                 best = max(weight, best);
             }
             std::int32_t chosen[wide], close[wide];

@@ -16,6 +16,11 @@ template <class V> inline V smaller(V a, V b) { return min(a, b); }
 template <class V> inline V abs(V v) { return v < V{} ? -v : v; }
 template <class V> inline V fma(V a, V b, V c) { return a * b + c; } // rounded once or twice
 
+// The first where a lane of a mask is all ones, the second where it is zero.
+template <class M, class V> inline V select(M mask, V first, V second) {
+    return mask ? first : second;
+}
+
 // Whether a bit of a mask is set.
 template <class V> inline bool any(V mask) {
     std::int32_t lane[sizeof(V) / 4], all = 0;
