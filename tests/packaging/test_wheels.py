@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from zipfile import ZipFile
 
 import pytest
@@ -116,11 +117,19 @@ def pure(tmp_path: Path) -> Path:
     return path
 
 
-def pack(pure: Path, folder: Path, python: pythons.Python) -> Path:
+def load_audit() -> ModuleType:
+    """The module that needs a reader of binaries."""
+    pytest.importorskip("lief")
+    from tools.wheels import audit
+
+    return audit
+
+
+def pack(pure: Path, folder: Path, python: pythons.Python, content: bytes = b"module") -> Path:
     """A wheel with a module that is no binary."""
     module = folder / "binaries" / "segpost" / f"_cpu{python.module_suffix(LINUX)}"
     module.parent.mkdir(parents=True)
-    module.write_bytes(b"module")
+    module.write_bytes(content)
     return packing.pack_wheel(pure, folder / "binaries", python, LINUX, folder / "dist", EPOCH)
 
 
@@ -150,3 +159,36 @@ def test_wheel_has_the_same_bytes_again(pure: Path, tmp_path: Path) -> None:
     (tmp_path / "longer" / "b").mkdir(parents=True, mode=0o700)
     second = pack(pure, tmp_path / "longer" / "b", python)
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_audit_says_what_is_wrong(pure: Path, tmp_path: Path) -> None:
+    """A library that is missing, a folder of this machine, and too many bytes."""
+    audit = load_audit()
+    python = pythons.find_python("3.12")
+    wheel = pack(pure, tmp_path, python, f"in {tmp_path}/source".encode())
+    assert audit.find_platform(wheel) == (python, LINUX)
+    binaries = audit.read_binaries(wheel)
+    assert list(audit.check_names(binaries, python, LINUX)) == [
+        "segpost/lib/libsegpost.so is missing"
+    ]
+    (problem,) = audit.check_paths(binaries, [tmp_path, tmp_path / "elsewhere"])
+    assert problem == f"segpost/_cpu.cpython-312-x86_64-linux-gnu.so names {tmp_path}"
+    assert list(audit.check_record(wheel)) == list(audit.check_size(wheel)) == []
+    with wheel.open("ab") as file:
+        file.write(bytes(audit.MOST_BYTES))
+    assert len(list(audit.check_size(wheel))) == 1
+
+
+def test_differences_are_named(pure: Path, tmp_path: Path) -> None:
+    """By file and member."""
+    from tools.wheels.reproduction import list_differences
+
+    python = pythons.find_python("3.12")
+    first = pack(pure, tmp_path / "a", python)
+    pack(pure, tmp_path / "b", python, b"another")
+    module = f"segpost/_cpu{python.module_suffix(LINUX)}"
+    record = "segpost-0.1.0.dist-info/RECORD"
+    folders = tmp_path / "a" / "dist", tmp_path / "b" / "dist"
+    assert list_differences(*folders) == [f"{first.name} differs in {record}, {module}"]
+    (folders[1] / "more.tar.gz").touch()
+    assert "more.tar.gz was built once" in list_differences(*folders)

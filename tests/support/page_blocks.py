@@ -59,6 +59,7 @@ INSTALLERS = (
     "python -m benches.threads",
     "python -m benches.volumes",
     "python -m tools.release",
+    "python -m tools.wheels",
     "mypy",
     "ruff",
     "cmake",

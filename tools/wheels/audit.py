@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import lief
@@ -18,12 +19,14 @@ from .sources import run
 from .targets import TARGETS, Target
 
 MOST_BYTES = 4_000_000  # of a wheel
-# What the library shows: its functions in C, and those in C++ that the module calls, which begin so
-# in the names of every compiler.
-C_API = re.compile(r"_?segpost_\w+")
-OWN = re.compile(r"_?_ZN?K?7segpost|_?_ZT[VISn]N?7segpost")
-# The functions that a C++ program may replace are visible in every library that has them.
-REPLACEABLE = re.compile(r"_?_Z(nw|na|dl|da)")
+# What the library shows: its functions in C, and those of its namespace that the module calls.
+C_API = r"segpost_\w+"
+OWN = r"_ZN?K?7segpost\w+|_ZT[VISn]N?7segpost\w+"
+# What every library in C++ shows: the functions that a program may replace, and types by which
+# exceptions are caught; and what the format of macOS adds.
+COMMON = r"_Z(nw|na|dl|da)\w+|_ZT[IS]\w+|_mh_dylib_header|__dso_handle"
+LIBRARY = re.compile(rf"_?({C_API}|{OWN}|{COMMON})")
+MODULE = re.compile(rf"_?(PyInit__cpu|{OWN}|_ZNK?8pybind11\w+|{COMMON})")
 
 
 def find_platform(wheel: Path) -> tuple[Python, Target] | None:
@@ -73,49 +76,56 @@ def check_paths(binaries: dict[str, bytes], folders: Sequence[Path]) -> Iterator
                 yield f"{name} names {folder}"
 
 
-def list_exports(binary: lief.Binary) -> set[str]:
+def list_exports(binary: Any) -> set[str]:
     """Return the names that a binary shows to others."""
-    return {str(symbol.name) for symbol in binary.exported_symbols}  # type: ignore[attr-defined]
+    return {str(symbol.name) for symbol in binary.exported_symbols}
 
 
-def list_imports(binary: lief.Binary) -> set[str]:
+def list_imports(binary: Any) -> set[str]:
     """Return the names that a binary takes from others."""
-    return {str(symbol.name) for symbol in binary.imported_symbols}  # type: ignore[attr-defined]
+    return {str(symbol.name) for symbol in binary.imported_symbols}
 
 
-def check_exports(module: lief.Binary, library: lief.Binary) -> Iterator[str]:
-    """Iterate over names of the library that nobody needs, and names that the module misses."""
+def check_exports(module: Any, library: Any) -> Iterator[str]:
+    """Iterate over names that nobody needs, and those of the library that the module misses."""
     shown, taken = list_exports(library), list_imports(module)
     for name in sorted(shown):
-        if not (C_API.match(name) or OWN.match(name) or REPLACEABLE.match(name) or name in taken):
+        if not LIBRARY.fullmatch(name):
             yield f"the library shows {name}"
-    for name in sorted(taken - shown):
-        if OWN.match(name) or C_API.match(name):
-            yield f"the library does not have {name}"
     for name in sorted(list_exports(module)):
-        if not re.fullmatch(r"_?PyInit__cpu", name) and not REPLACEABLE.match(name):
+        if not MODULE.fullmatch(name):
             yield f"the module shows {name}"
+    for name in sorted(taken - shown):
+        if re.fullmatch(rf"_?({C_API}|{OWN})", name):
+            yield f"the library does not have {name}"
 
 
-def check_search(module: lief.Binary, library: lief.Binary, target: Target) -> Iterator[str]:
+def check_search(module: Any, library: Any, target: Target) -> Iterator[str]:
     """Iterate over what is wrong with the way in which the module finds the library."""
-    if isinstance(module, lief.ELF.Binary) and isinstance(library, lief.ELF.Binary):
-        paths = [str(entry.runpath) for entry in module.dynamic_entries
-                 if isinstance(entry, lief.ELF.DynamicEntryRunPath)]  # fmt: skip
-        more = [str(entry) for entry in library.dynamic_entries
-                if isinstance(entry, lief.ELF.DynamicEntryRunPath)]  # fmt: skip
+    if target.system == "Linux":
+        paths, more = list_runpaths(module), list_runpaths(library)
         if paths != ["$ORIGIN/lib"] or more:
             yield f"libraries are sought in {paths + more}"
-    elif isinstance(module, lief.MachO.Binary) and isinstance(library, lief.MachO.Binary):
-        paths = [str(rpath.path) for rpath in module.rpaths]
-        if paths != ["@loader_path/lib"]:
-            yield f"libraries are sought in {paths}"
-        names = [str(command.name) for command in library.libraries]
-        if names[0] != f"@rpath/{target.library}":
-            yield f"the library's own name is {names[0]}"
-        for name in [*names[1:], *(str(command.name) for command in module.libraries)]:
-            if not name.startswith("/usr/lib/") and name != f"@rpath/{target.library}":
-                yield f"it needs {name}"
+        return
+    paths = [str(rpath.path) for rpath in module.rpaths]
+    if paths != ["@loader_path/lib"]:
+        yield f"libraries are sought in {paths}"
+    wanted = f"@rpath/{target.library}"
+    (_, *taken), (own, *others) = (
+        [str(command.name) for command in binary.libraries] for binary in (module, library)
+    )
+    if own != wanted:
+        yield f"the library's own name is {own}"
+    for name in taken + others:
+        if not name.startswith("/usr/lib/") and name != wanted:
+            yield f"it needs {name}"
+
+
+def list_runpaths(binary: Any) -> list[str]:
+    """Return where a binary of Linux looks for libraries."""
+    kinds = lief.ELF.DynamicEntryRunPath, lief.ELF.DynamicEntryRpath
+    entries = [entry for entry in binary.dynamic_entries if isinstance(entry, kinds)]
+    return [path for entry in entries for path in entry.paths]
 
 
 def check_policy(wheel: Path, target: Target) -> Iterator[str]:
@@ -147,8 +157,6 @@ def audit_wheel(wheel: Path, folders: Sequence[Path]) -> list[str]:
     problems += [*check_names(binaries, python, target), *check_paths(binaries, folders)]
     if not problems:
         module, library = (lief.parse(list(binaries[name])) for name in sorted(binaries))
-        if module is None or library is None:
-            return ["a binary cannot be read"]
         problems += check_exports(module, library)
         problems += check_search(module, library, target)
     return problems + list(check_policy(wheel, target))

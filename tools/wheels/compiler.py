@@ -14,12 +14,14 @@ from pathlib import Path
 
 from .targets import TARGETS, Target, find_target
 
-# Zig writes the names of x86-64's levels with an underscore.
+# Zig writes the names of x86-64's levels with an underscore. Its linker for macOS makes no bundles;
+# Python loads a dynamic library as well.
 COMPILER = """#!/bin/sh
 for argument do
     shift
     case $argument in
         -march=x86-64-v*) argument=-march=x86_64_v${{argument#-march=x86-64-v}} ;;
+        -bundle) argument=-dynamiclib ;;
     esac
     set -- "$@" "$argument"
 done
