@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -121,9 +122,9 @@ def of_results() -> Iterator[tuple[str, Case]]:
             logits = adversarial(kind, (2, 5, 9, 14), 3)
             yield (
                 f"decoding {rule} {kind}",
-                lambda x=logits, r=rule: segpost.postprocess(
-                    x, size=(40, 51), decode=r, want=("labels",)
-                ).labels,
+                lambda x=logits, r=rule: (
+                    segpost.postprocess(x, size=(40, 51), decode=r, want=("labels",)).labels
+                ),
             )
 
 
@@ -218,7 +219,9 @@ def of_measures() -> Iterator[tuple[str, Case]]:
         noise = random.integers(0, 5, shape, np.uint8)
         preds = np.where(random.random(shape) < 0.2, noise, target)
         target = np.where(random.random(shape) < 0.05, np.uint8(255), target)
-        instances = np.where(target == 255, 0, target * 10 + random.integers(0, 3, (shape[0], 1, 1)))
+        instances = np.where(
+            target == 255, 0, target * 10 + random.integers(0, 3, (shape[0], 1, 1))
+        )
         for measure in (segpost.BoundaryF, segpost.BoundaryIoU, segpost.TrimapIoU):
             yield (
                 f"{measure.__name__} {seed}",
@@ -266,12 +269,16 @@ def _calibration(logits: np.ndarray, target: np.ndarray) -> list[Any]:
     """Its counts, and errors of it: a sum of confidences has rounded ones."""
     measure = segpost.Calibration(5, ignore_index=255)
     totals = json.loads(_measured(measure, logits, target))["totals"]
-    counts = [[row[:-1] for row in totals[name]] for name in ("confidence", "classes")]
-    return [counts, np.float32(measure.compute().ece)]
+    counts = [np.array([row[:-1] for row in totals[name]]) for name in ("confidence", "classes")]
+    return [*counts, np.float32(measure.compute().ece)]
 
 
 def _columns(regions: Any) -> list[Any]:
-    return [np.asarray(column) for column in regions] if isinstance(regions, tuple) else [repr(regions)]
+    return (
+        [np.asarray(column) for column in regions]
+        if isinstance(regions, tuple)
+        else [repr(regions)]
+    )
 
 
 def of_queries() -> Iterator[tuple[str, Case]]:
@@ -374,21 +381,25 @@ def results_of(case: Case) -> list[np.ndarray]:
     return parts
 
 
-def main() -> None:
-    """Write what the cases give."""
+def results_at(level: str | None = None) -> dict[str, np.ndarray]:
+    """The results of all cases at a SIMD level of this processor, the best one by default."""
     from segpost import _cpu
 
-    file, *level = sys.argv[1:]
-    if level:
-        _cpu.use_level(level[0])
-    with segpost.use_backend("native"):
-        written: dict[str, np.ndarray] = {}
-        for family in FAMILIES:
-            for name, case in family():
-                for i, part in enumerate(results_of(case)):
-                    written[f"{name} #{i}"] = part
-    np.savez(file, **written)
+    best = _cpu.level()
+    _cpu.use_level(level or best)
+    results: dict[str, np.ndarray] = {}
+    try:
+        with segpost.use_backend("native"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for family in FAMILIES:
+                for name, case in family():
+                    for i, part in enumerate(results_of(case)):
+                        results[f"{name} #{i}"] = part
+    finally:
+        _cpu.use_level(best)
+    return results
 
 
 if __name__ == "__main__":
-    main()
+    file, *level = sys.argv[1:]
+    np.savez(file, **results_at(*level))

@@ -5,9 +5,9 @@
     python -m tools.wheels.emulation CACHE test tests/labels -k native
 
 The first fetches the system of Debian and the wheels, the second compiles segpost for it, the third
-runs pytest in it; each does first what comes before it. It needs Linux with apt, `qemu-user`, and
-Debian's `g++-aarch64-linux-gnu` or the package `ziglang`. The machine's own packages stay as they
-are: apt has its state in the folder.
+runs pytest in it; each does first what comes before it. It needs Debian or Ubuntu with `qemu-user`,
+`cmake`, `ninja` and the package `ziglang`. The machine's own packages stay as they are: apt has its
+state in the folder.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .compiler import find_launcher, write_toolchain
+from .targets import find_target
+
 ROOT = Path(__file__).resolve().parents[2]
-TRIPLE = "aarch64-linux-gnu"
 # Beside Python itself: what the wheels of NumPy and Numba load of a system.
 LIBRARIES = ("python3", "libstdc++6", "zlib1g", "libgomp1")
 WHEELS = (
@@ -38,13 +40,6 @@ WHEELS = (
     "matplotlib>=3.8",
     "tqdm>=4.60",
 )
-
-TOOLCHAIN = f"""
-set(CMAKE_SYSTEM_NAME Linux)
-set(CMAKE_SYSTEM_PROCESSOR aarch64)
-set(CMAKE_CXX_COMPILER {TRIPLE}-g++)
-set(CMAKE_CROSSCOMPILING_EMULATOR env)
-"""
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,9 @@ def fetch_wheels(system: System) -> None:
         *("--platform", "manylinux2014_aarch64", *WHEELS),
     )
     # A child of a test starts the script again: the kernel cannot start the emulated program.
-    (system.wheels / "sitecustomize.py").write_text(f"import sys\nsys.executable = {str(system.python)!r}\n")
+    (system.wheels / "sitecustomize.py").write_text(
+        f"import sys\nsys.executable = {str(system.python)!r}\n"
+    )
 
 
 def write_script(system: System) -> None:
@@ -163,16 +160,15 @@ def build(system: System) -> None:
     folder = system.cache / "build"
     # FindPython asks the emulated Python, which knows its own version and suffix.
     include = system.headers / "usr/include"
-    toolchain = system.cache / "toolchain.cmake"
-    toolchain.write_text(TOOLCHAIN)
+    toolchain = write_toolchain(find_target("linux-aarch64"), system.cache / "compiler")
     run(
         *("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"),
-        f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
+        *(f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", "-DCMAKE_CROSSCOMPILING_EMULATOR=env"),
+        *find_launcher(),
         *("-DSEGPOST_WERROR=ON", "-DSEGPOST_REQUIRE_NATIVE=ON", "-DSEGPOST_CUDA=OFF"),
         f"-DCMAKE_CXX_FLAGS=-isystem {include}",
         f"-DPython_EXECUTABLE={system.python}",
         f"-DPython_INCLUDE_DIR={include}/python{system.version}",
-        f"-DSKBUILD_PLATLIB_DIR={system.package}",
     )
     run("cmake", "--build", folder, "--parallel", str(os.cpu_count() or 1))
     shutil.rmtree(system.package, ignore_errors=True)
@@ -191,7 +187,9 @@ def test(system: System, arguments: list[str]) -> int:
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("cache", type=Path)
     parser.add_argument("action", choices=("install", "build", "test"))
     chosen, rest = parser.parse_known_args()
