@@ -5,10 +5,10 @@ The system is fetched into a folder of pytest, or into that of SEGPOST_EMULATION
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +38,12 @@ OF_FIELDS = 5e-6  # of mean fields, whose steps carry roundings on
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> emulation.System:
     """A system with segpost, compiled for it."""
-    if sys.platform != "linux" or not all(map(shutil.which, ("apt-get", "cmake", "ninja"))):
-        pytest.skip("this is no Debian, or it has no cmake and no ninja")
-    if shutil.which("qemu-aarch64") is None:
-        pytest.skip("there is no qemu-aarch64")
+    programs = ("apt-get", "dpkg", "cmake", "ninja", "qemu-aarch64")
+    missing = [name for name in programs if shutil.which(name) is None]
+    missing += [] if importlib.util.find_spec("ziglang") else ["ziglang"]
+    if missing:
+        is_required = "aarch64" in os.environ.get("SEGPOST_REQUIRE_PLATFORMS", "").split(",")
+        (pytest.fail if is_required else pytest.skip)(f"there is no {', no '.join(missing)}")
     kept = os.environ.get("SEGPOST_EMULATION")
     made = emulation.System(Path(kept) if kept else tmp_path_factory.mktemp("aarch64"))
     emulation.build(made)

@@ -240,7 +240,7 @@ def of_measures() -> Iterator[tuple[str, Case]]:
         )
         yield (
             f"regions {seed}",
-            lambda t=target: _columns(segpost.regions(t, ignore_index=255)),
+            lambda t=target: _regions(t),
         )
     for pair in awkward_pairs():
         volume = pair.target.ndim == 3
@@ -273,12 +273,11 @@ def _calibration(logits: np.ndarray, target: np.ndarray) -> list[Any]:
     return [*counts, np.float32(measure.compute().ece)]
 
 
-def _columns(regions: Any) -> list[Any]:
-    return (
-        [np.asarray(column) for column in regions]
-        if isinstance(regions, tuple)
-        else [repr(regions)]
-    )
+def _regions(target: np.ndarray) -> list[Any]:
+    """All columns of the table of one image."""
+    found = segpost.regions(target[0], ignore_index=255)
+    columns = (found.labels, found.areas, found.boxes, found.centroids, found.perimeters)
+    return [np.asarray(column) for column in columns]
 
 
 def of_queries() -> Iterator[tuple[str, Case]]:
@@ -374,7 +373,7 @@ def results_of(case: Case) -> list[np.ndarray]:
         part = pending.pop(0)
         if isinstance(part, (np.ndarray, np.floating)):
             parts.append(np.asarray(part))
-        elif isinstance(part, list) or isinstance(part, segpost.TopK):
+        elif isinstance(part, (list, segpost.TopK)):
             pending = [*part, *pending]
         else:
             parts.append(np.frombuffer(repr(part).encode(), np.uint8))

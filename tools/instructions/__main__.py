@@ -1,10 +1,10 @@
 """How many instructions a pixel costs, on AArch64's level neon beside x86-64-v3, without a clock.
 
-    python -m tools.instructions CACHE [PLAN]
+    python -m tools.instructions CACHE
 
 CACHE is the folder of `tools.wheels.emulation`, with a build of segpost. QEMU executes the same
-operations on both processors, and a plugin counts what was executed. It needs `qemu-user` of Debian 12
-(QEMU 7.2) and a C compiler; this Python has segpost with native code of this machine.
+operations on both processors, and a plugin counts what was executed. It needs `qemu-user` of
+Debian 12 (QEMU 7.2) and a C compiler; this Python has segpost with native code of this machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Operations whose instructions are counted, run in an emulated Python: see `__main__`.
 
-Every one is run on an image and on one of twice the height, between two calls of `getppid`, at which
-the plugin writes what was executed. The names come on stdout, with the pixels of the smaller image.
+Every one is run on an image and on one of twice the height, between two calls of `getppid`, at
+which the plugin writes what was executed. The names come on stdout, with the pixels of the smaller
+image.
 """
 
 from __future__ import annotations
