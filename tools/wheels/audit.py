@@ -22,9 +22,9 @@ MOST_BYTES = 4_000_000  # of a wheel
 # What the library shows: its functions in C, and those of its namespace that the module calls.
 C_API = r"segpost_\w+"
 OWN = r"_ZN?K?7segpost\w+|_ZT[VISn]N?7segpost\w+"
-# What every library in C++ shows: the functions that a program may replace, and types by which
-# exceptions are caught; and what the format of macOS adds.
-COMMON = r"_Z(nw|na|dl|da)\w+|_ZT[IS]\w+|_mh_dylib_header|__dso_handle"
+# What every library in C++ shows: types by which exceptions are caught; and on macOS a header, and
+# the functions that a program may replace.
+COMMON = r"_ZT[ISV]\w+|_mh_dylib_header|__dso_handle|_Z(nw|na|dl|da)\w+"
 LIBRARY = re.compile(rf"_?({C_API}|{OWN}|{COMMON})")
 MODULE = re.compile(rf"_?(PyInit__cpu|{OWN}|_ZNK?8pybind11\w+|{COMMON})")
 

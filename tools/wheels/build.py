@@ -68,15 +68,17 @@ def build_binaries(
         "CCACHE_BASEDIR": os.path.commonpath([source.resolve(), folder.resolve()]),
         "CCACHE_NOHASHDIR": "1",
         "CCACHE_COMPILERCHECK": f"string:ziglang {version('ziglang')} {target.triple}",
+        "CMAKE_BUILD_PARALLEL_LEVEL": os.environ.get(
+            "CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count())
+        ),
         "LC_ALL": "C",
     }
-    jobs = f"-j{os.cpu_count()}"
     built = {}
     for python in pythons:
         headers = find_headers(python, target, cache)
         chosen = list_python_options(python, target, headers)
         run("cmake", "-S", source, "-B", folder / "objects", *options, *chosen, variables=variables)
-        run("cmake", "--build", folder / "objects", jobs, variables=variables)
+        run("cmake", "--build", folder / "objects", variables=variables)
         built[python] = folder / python.name
         run("cmake", "--install", folder / "objects", "--prefix", built[python])
     return built

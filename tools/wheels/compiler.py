@@ -30,6 +30,7 @@ exec {zig} {command} -target {triple} "$@"
 TOOL = """#!/bin/sh
 exec {zig} {command} "$@"
 """
+HIDDEN = "{ local: _Zn*; _Zd*; };\n"  # operators new and delete of the runtime in each binary
 TEMPLATE = Path(__file__).with_name("toolchain.cmake.in")
 
 
@@ -70,6 +71,7 @@ def write_toolchain(target: Target, folder: Path) -> Path:
         write_script(folder / name, text)
     for name in ("ar", "ranlib"):
         write_script(folder / name, TOOL.format(zig=shlex.quote(str(zig)), command=name))
+    write_script(folder / "hidden.map", HIDDEN)
     values = {
         "system": target.system,
         "processor": target.processor,
