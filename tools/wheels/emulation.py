@@ -181,8 +181,8 @@ def test(system: System, arguments: list[str]) -> int:
     """Run pytest in the system, of the tests of this repository; its exit status."""
     if not (system.package / "segpost").exists():
         build(system)
-    command = [system.python, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    command: list[str | Path] = [system.python, "-m", "pytest", "-p", "no:cacheprovider"]
+    return subprocess.run([*command, *arguments], cwd=ROOT, check=False).returncode
 
 
 def main() -> int:
