@@ -66,6 +66,7 @@ class NodeAttributes : public Attributes {
         std::size_t size = 0;
         if (!succeeds(IntegersAttribute::call(api_, info_, name, nullptr, &size)))
             return absent(name, "a list of integers");
+        if (!size) absent(name, "a list of integers"); // an empty list, or one of floats
         Integers values(size);
         if (size) check(IntegersAttribute::call(api_, info_, name, values.data(), &size));
         return values;
@@ -74,6 +75,7 @@ class NodeAttributes : public Attributes {
         std::size_t size = 0;
         if (!succeeds(FloatsAttribute::call(api_, info_, name, nullptr, &size)))
             return absent(name, "a list of floats");
+        if (!size) absent(name, "a list of floats");
         std::vector<float> values(size);
         if (size) check(FloatsAttribute::call(api_, info_, name, values.data(), &size));
         return Numbers(values.begin(), values.end());
