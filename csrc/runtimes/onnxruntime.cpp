@@ -223,7 +223,7 @@ void run(const Overlay &node, const Tensors &tensors) {
     const segpost_array palette = tensors.required_input(2, "palette");
     const auto alpha = tensors.input(3, "alpha");
     if (const auto blended = tensors.output(0, SEGPOST_UINT8, node.shape(image)))
-        node.run(image, labels, palette, alpha ? &*alpha : nullptr, *blended);
+        node.run(image, labels, palette, alpha ? node.weights_of(*alpha) : Numbers{}, *blended);
 }
 
 void run(const ConfusionMatrix &node, const Tensors &tensors) {
@@ -311,30 +311,28 @@ struct ColorizeSignature {
     static constexpr const char *name = "Colorize";
     static constexpr Place inputs[] = {{undefined}, {uint8}};
     static constexpr Place outputs[] = {{uint8}};
-    static Colorize create(const Attributes &attributes) { return Colorize(attributes); }
+    static Colorize create(const Attributes &) { return Colorize(name); }
 };
 
 struct OverlaySignature {
     static constexpr const char *name = "Overlay";
     static constexpr Place inputs[] = {{uint8}, {undefined}, {uint8}, {float32, optional}};
     static constexpr Place outputs[] = {{uint8}};
-    static Overlay create(const Attributes &attributes) { return Overlay(attributes); }
+    static Overlay create(const Attributes &attributes) { return {name, attributes}; }
 };
 
 struct ConfusionMatrixSignature {
     static constexpr const char *name = "ConfusionMatrix";
     static constexpr Place inputs[] = {{undefined}, {undefined}};
     static constexpr Place outputs[] = {{int64}};
-    static ConfusionMatrix create(const Attributes &attributes) {
-        return ConfusionMatrix(attributes);
-    }
+    static ConfusionMatrix create(const Attributes &attributes) { return {name, attributes}; }
 };
 
 struct DenseCrfSignature {
     static constexpr const char *name = "DenseCRF";
     static constexpr Place inputs[] = {{float32}, {uint8}};
     static constexpr Place outputs[] = {{float32}};
-    static DenseCrf create(const Attributes &attributes) { return DenseCrf(attributes); }
+    static DenseCrf create(const Attributes &attributes) { return {name, attributes}; }
 };
 
 // The domain of this runtime: one for all its sessions, and it is never released.

@@ -127,7 +127,7 @@ class Argmax : public Operator {
         read_letterbox(attributes);
     }
 
-    bool is_wide() const { return wide_; }
+    const segpost_argmax_options &options() const { return options_; }
     std::int32_t label_dtype() const { return wide_ ? SEGPOST_INT32 : SEGPOST_UINT8; }
 
     // (N, H, W) of the labels; `size` is null where the node has no such input.
@@ -160,11 +160,6 @@ class Argmax : public Operator {
               report);
     }
 
-  private:
-    static std::string size_text(const std::int64_t *size) {
-        return std::to_string(size[0]) + " x " + std::to_string(size[1]);
-    }
-
     segpost_array channels_first(const segpost_array &logits) const {
         check_rank(logits, "logits", 4, channels_last_ ? "(N, h, w, C)" : "(N, C, h, w)");
         segpost_array view = logits;
@@ -172,6 +167,11 @@ class Argmax : public Operator {
         for (std::int64_t *sides : {view.shape, view.strides})
             std::rotate(sides + 1, sides + 3, sides + 4);
         return view;
+    }
+
+  private:
+    static std::string size_text(const std::int64_t *size) {
+        return std::to_string(size[0]) + " x " + std::to_string(size[1]);
     }
 
     void read_quantization(const Attributes &attributes) {
@@ -211,9 +211,22 @@ class Argmax : public Operator {
     bool wide_, channels_last_ = false;
 };
 
+// Probabilities of logits, in their layout.
+class Softmax : public Argmax {
+  public:
+    Softmax(const std::string &name, const Attributes &attributes)
+        : Argmax(name, attributes, true) {}
+
+    void run(const segpost_array &logits, const segpost_array &probabilities) const {
+        const segpost_array from = channels_first(logits), to = channels_first(probabilities);
+        segpost_report report;
+        check(api_->softmax(&from, &options(), &to, &report), report);
+    }
+};
+
 class Colorize : public Operator {
   public:
-    explicit Colorize(const Attributes &) : Operator("Colorize") {}
+    using Operator::Operator;
 
     std::array<std::int64_t, 4> shape(const segpost_array &labels) const {
         check_rank(labels, "labels", 3, "(N, H, W)");
@@ -231,7 +244,7 @@ class Colorize : public Operator {
 
 class Overlay : public Operator {
   public:
-    explicit Overlay(const Attributes &attributes) : Operator("Overlay") {
+    Overlay(const std::string &name, const Attributes &attributes) : Operator(name) {
         contour_ = read([&] { return attributes.integer("contour"); }).value_or(0);
     }
 
@@ -240,24 +253,25 @@ class Overlay : public Operator {
         return {image.shape[0], image.shape[1], image.shape[2], 3};
     }
 
-    // `alpha` is null where the node has no such input.
+    // `alpha` is empty where the node has no such input.
     void run(const segpost_array &image, const segpost_array &labels, const segpost_array &palette,
-             const segpost_array *alpha, const segpost_array &blended) const {
+             const Numbers &alpha, const segpost_array &blended) const {
         check_palette(palette);
-        Numbers weights;
-        if (alpha) {
-            check_rank(*alpha, "alpha", 1, "(1,) or (K,)");
-            require(alpha->dtype == SEGPOST_FLOAT32, "alpha must be of dtype float32");
-            const auto *first = static_cast<const float *>(alpha->data);
-            weights.assign(first, first + alpha->shape[0]);
-            require(!weights.empty(), "alpha is empty");
-        }
         segpost_report report;
         const auto *colors = static_cast<const std::uint8_t *>(palette.data);
         check(api_->overlay(&image, &labels, colors, palette.shape[0],
-                            alpha ? weights.data() : nullptr,
-                            static_cast<std::int64_t>(weights.size()), contour_, &blended, &report),
+                            alpha.empty() ? nullptr : alpha.data(),
+                            static_cast<std::int64_t>(alpha.size()), contour_, &blended, &report),
               report);
+    }
+
+    // The numbers of a node's input.
+    Numbers weights_of(const segpost_array &alpha) const {
+        check_rank(alpha, "alpha", 1, "(1,) or (K,)");
+        require(alpha.dtype == SEGPOST_FLOAT32, "alpha must be of dtype float32");
+        require(alpha.shape[0] > 0, "alpha is empty");
+        const auto *first = static_cast<const float *>(alpha.data);
+        return Numbers(first, first + alpha.shape[0]);
     }
 
   private:
@@ -266,7 +280,7 @@ class Overlay : public Operator {
 
 class ConfusionMatrix : public Operator {
   public:
-    explicit ConfusionMatrix(const Attributes &attributes) : Operator("ConfusionMatrix") {
+    ConfusionMatrix(const std::string &name, const Attributes &attributes) : Operator(name) {
         const auto classes = read([&] { return attributes.integer("num_classes"); });
         require(classes.has_value(), "num_classes is missing");
         require(*classes > 0 && *classes <= 1 << 14,
@@ -281,36 +295,55 @@ class ConfusionMatrix : public Operator {
 
     // `matrix` is (K, K) in C order.
     void run(const segpost_array &preds, const segpost_array &target, std::int64_t *matrix) const {
-        Integers counts(static_cast<std::size_t>((classes_ + 2) * (classes_ + 1)));
         segpost_report report;
+        Integers counts = empty_counts();
         check(api_->confusion_matrix(&preds, &target, classes_, ignored_.data(),
                                      static_cast<std::int64_t>(ignored_.size()), counts.data(),
                                      &report),
               report);
+        copy(counts, matrix);
+    }
+
+    // The same of logits, at the size of the target.
+    void run_logits(const Argmax &sampling, const segpost_array &logits,
+                    const segpost_array &target, std::int64_t *matrix) const {
+        segpost_report report;
+        Integers counts = empty_counts();
+        const segpost_array view = sampling.channels_first(logits);
+        check(api_->confusion_matrix_of_logits(
+                  &view, &sampling.options(), &target, classes_, ignored_.data(),
+                  static_cast<std::int64_t>(ignored_.size()), counts.data(), &report),
+              report);
+        copy(counts, matrix);
+    }
+
+  private:
+    Integers empty_counts() const {
+        return Integers(static_cast<std::size_t>((classes_ + 2) * (classes_ + 1)));
+    }
+
+    void copy(const Integers &counts, std::int64_t *matrix) const {
+        const std::int64_t width = classes_ + 1;
         std::int64_t bad_preds = 0, bad_target = 0;
-        for (std::int64_t row = 0; row < classes_ + 2; ++row) {
-            const std::int64_t *from = counts.data() + row * (classes_ + 1);
-            if (row < classes_) {
-                std::copy(from, from + classes_, matrix + row * classes_);
-                bad_preds += from[classes_];
-            } else if (row == classes_ + 1) {
-                for (std::int64_t i = 0; i <= classes_; ++i) bad_target += from[i];
-            }
+        for (std::int64_t row = 0; row < classes_; ++row) {
+            const std::int64_t *from = counts.data() + row * width;
+            std::copy(from, from + classes_, matrix + row * classes_);
+            bad_preds += from[classes_];
         }
+        for (std::int64_t i = 0; i < width; ++i) bad_target += counts.end()[i - width];
         const std::string range = " values outside 0.." + std::to_string(classes_ - 1);
         require(bad_target == 0, "target has " + std::to_string(bad_target) + range +
                                      " that are not in ignore_index");
         require(bad_preds == 0, "preds have " + std::to_string(bad_preds) + range);
     }
 
-  private:
     std::int64_t classes_ = 0;
     Integers ignored_;
 };
 
 class DenseCrf : public Operator {
   public:
-    explicit DenseCrf(const Attributes &attributes) : Operator("DenseCRF") {
+    DenseCrf(const std::string &name, const Attributes &attributes) : Operator(name) {
         options_.struct_size = sizeof options_;
         const bool is_deeplab =
             choose(attributes, "preset", {{"pydensecrf", 0}, {"deeplab", 1}}) == 1;
