@@ -108,8 +108,9 @@ std::int64_t class_axis(std::int64_t axis, const Tensor &logits, const std::stri
     return axis;
 }
 
+// The last argument of an operator is its `check`, which is for devices.
 Tensor argmax(Tensor logits, std::optional<std::int64_t> axis, std::optional<Integers> size,
-              std::string grid, std::string nan, std::string check) {
+              std::string grid, std::string nan, std::string) {
     const std::string name = "argmax";
     const std::int64_t classes_at = class_axis(axis.value_or(-3), logits, name);
     if (size && size->size() != 2)
@@ -124,7 +125,7 @@ Tensor argmax(Tensor logits, std::optional<std::int64_t> axis, std::optional<Int
     return labels;
 }
 
-Tensor softmax(Tensor logits, std::int64_t axis, std::string nan, std::string check) {
+Tensor softmax(Tensor logits, std::int64_t axis, std::string nan, std::string) {
     const std::string name = "softmax";
     const Softmax node(name, Values{{"nan", nan}, {"axis", class_axis(axis, logits, name)}});
     const segpost_array array = batch_of(logits, 4, name, "logits");
@@ -159,7 +160,7 @@ segpost_array palette_array(std::vector<std::uint8_t> &colors) {
     return segpost_packed(colors.data(), SEGPOST_UINT8, 2, shape);
 }
 
-Tensor colorize(Tensor labels, std::string palette, std::string check) {
+Tensor colorize(Tensor labels, std::string palette, std::string) {
     const Colorize node("colorize");
     std::vector<std::uint8_t> colors = colors_of(palette, node.name());
     const segpost_array array = batch_of(labels, 3, node.name(), "labels");
@@ -179,7 +180,7 @@ segpost_array image_of(const Tensor &image, const std::string &name) {
 }
 
 Tensor overlay(Tensor image, Tensor labels, std::string palette, Numbers alpha,
-               std::int64_t contour, std::string check) {
+               std::int64_t contour, std::string) {
     const Overlay node("overlay", Values{{"contour", contour}});
     std::vector<std::uint8_t> colors = colors_of(palette, node.name());
     const segpost_array array = image_of(image, node.name());
@@ -191,8 +192,7 @@ Tensor overlay(Tensor image, Tensor labels, std::string palette, Numbers alpha,
 }
 
 Tensor confusion_matrix(Tensor preds, Tensor target, std::int64_t num_classes,
-                        Integers ignore_index, std::int64_t axis, std::string grid,
-                        std::string check) {
+                        Integers ignore_index, std::int64_t axis, std::string grid, std::string) {
     const ConfusionMatrix node(
         "confusion_matrix", Values{{"num_classes", num_classes}, {"ignore_index", ignore_index}});
     const bool are_logits = preds.dim() == target.dim() + 1;
