@@ -263,11 +263,23 @@ class ConfusionMatrix(_Operator):
         _write(outputs[0], matrix.shape)[...] = matrix
 
 
+PRESET = -1.0  # of a number: that of the preset
+
+
 class DenseCRF(_Operator):
     """Refined probabilities; the inputs are probabilities and image."""
 
     title = "DenseCRF"
-    defaults: ClassVar[dict[str, Any]] = {"preset": "pydensecrf", "iterations": 10}
+    defaults: ClassVar[dict[str, Any]] = {
+        "preset": "pydensecrf",
+        "iterations": 10,
+        "quality": "default",
+        "gaussian_sigma": PRESET,
+        "gaussian_weight": PRESET,
+        "bilateral_sigma": PRESET,
+        "bilateral_rgb": PRESET,
+        "bilateral_weight": PRESET,
+    }
 
     def validate_and_infer_types(self) -> None:
         """Set the type and the shape of the output."""
@@ -275,11 +287,30 @@ class DenseCRF(_Operator):
 
     def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
         probabilities, image = arrays
-        crf = segpost.DenseCRF.preset(
-            self.attributes["preset"], iterations=self.attributes["iterations"]
-        )
-        refined = crf(probabilities, image)
+        refined: Any = self._crf()(probabilities, image)
         _write(outputs[0], refined.shape)[...] = refined
+
+    def _crf(self) -> segpost.DenseCRF:
+        preset = segpost.DenseCRF.preset(self.attributes["preset"])
+        gaussian = self._term(
+            preset.gaussian[0], sigma="gaussian_sigma", weight="gaussian_weight"
+        )
+        bilateral = self._term(
+            preset.bilateral[0],
+            sigma_xy="bilateral_sigma",
+            sigma_rgb="bilateral_rgb",
+            weight="bilateral_weight",
+        )
+        quality = self.attributes["quality"]
+        how = {"method": "exact"} if quality == "exact" else {"quality": quality}
+        iterations = self.attributes["iterations"]
+        return segpost.DenseCRF(iterations, gaussian=gaussian, bilateral=bilateral, **how)
+
+    def _term(self, preset: Any, **names: str) -> dict[str, float] | None:
+        """Return a term of the attributes of these names; None where its weight is 0."""
+        values = {field: self.attributes[name] for field, name in names.items()}
+        term = {k: preset[k] if value == PRESET else value for k, value in values.items()}
+        return term if term["weight"] else None
 
 
 OPERATORS = (Argmax, ArgmaxInt32, Colorize, Overlay, ConfusionMatrix, DenseCRF)
