@@ -75,7 +75,7 @@ def test_ids_resized_with_nearest_neighbors_are_ids(read: Read) -> None:
 @pytest.mark.parametrize("behind", [(), ("cast",), ("slice",), ("nearest",)], ids=str)
 def test_interpolated_ids_are_refused(read: Read, resize: Step, behind: Sequence[Step]) -> None:
     """Between the ids 2 and 8 lie five others that the network never said."""
-    with pytest.raises(ValueError, match=r"class ids that \w+ interpolates: .* nearest"):
+    with pytest.raises(ValueError, match=r"class ids that .+ interpolates: .* nearest"):
         read("convolution", "argmax", "cast", resize, *behind)
 
 
@@ -94,7 +94,7 @@ def test_interpolated_ids_are_refused(read: Read, resize: Step, behind: Sequence
 )
 def test_ids_that_are_computed_with_are_refused(read: Read, behind: Sequence[Step]) -> None:
     """Colors, offsets and tables of new ids: neither logits nor labels of the network."""
-    with pytest.raises(ValueError, match=r"class ids that \w+ changes.*make the ids themselves"):
+    with pytest.raises(ValueError, match=r"class ids that .+ changes.*make the ids themselves"):
         read("convolution", "argmax", *behind)
 
 

@@ -92,6 +92,8 @@ def onnx_model(steps: Sequence[Step]) -> tuple[Any, Any]:
         nodes.append(
             SimpleNamespace(
                 op_type=kind,
+                domain="",
+                name="",
                 input=[*names[: len(before)], last, *names[len(before) :]],
                 output=outputs,
                 attribute=[SimpleNamespace(name=n, value=v) for n, v in attributes.items()],
@@ -104,7 +106,8 @@ def onnx_model(steps: Sequence[Step]) -> tuple[Any, Any]:
     )
     output = SimpleNamespace(name=last)
     graph = SimpleNamespace(node=nodes, initializer=initializers, output=[output])
-    return module, SimpleNamespace(graph=graph)
+    opset = SimpleNamespace(domain="", version=17)
+    return module, SimpleNamespace(graph=graph, opset_import=[opset])
 
 
 class Node:
@@ -128,7 +131,7 @@ class Node:
         return self.attributes
 
     def get_friendly_name(self) -> str:
-        return self.attributes["name"]  # type: ignore[no-any-return]
+        return self.attributes.get("name", "")  # type: ignore[no-any-return]
 
 
 class Output:
