@@ -10,11 +10,11 @@ import numpy as np
 from segpost._core.arguments import check_choice
 from segpost.runtimes.graph import (
     Operator,
+    Trace,
     bilinear_grid,
     check_output_index,
     import_package,
     refuse_damage,
-    Trace,
     trace_output,
 )
 

@@ -1,0 +1,129 @@
+"""The nodes that replace the tail of an OpenVINO model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from segpost.runtimes.appending.openvino_model import OpenvinoModel
+from segpost.runtimes.appending.options import AppendOptions
+from segpost.runtimes.appending.plan import Plan
+from segpost.runtimes.appending.tail import Tail
+
+IMAGE = "image"  # the input that the overlay is drawn on
+
+
+def append_nodes(
+    model: OpenvinoModel, tail: Tail, options: AppendOptions, plan: Plan
+) -> tuple[Any, Plan]:
+    """Return a model with new nodes in the place of the tail, and the plan with their names."""
+    openvino, copy = model.openvino, model.copy
+    taken = {name for value in (*copy.inputs, *copy.outputs) for name in value.get_names()}
+    parameters = list(copy.get_parameters())
+    image, image_name = None, ""
+    if options.has_picture:
+        image_name = IMAGE if IMAGE not in taken else f"segpost_{IMAGE}"
+        sides = [-1, plan.height or -1, plan.width or -1, 3]
+        image = openvino.opset13.parameter(
+            openvino.PartialShape(sides), openvino.Type.u8, name=image_name
+        )
+        image.output(0).get_tensor().set_names({image_name})
+        parameters.append(image)
+    size = _add_size(openvino, model, tail, options, plan, image)
+    if options.is_standard:
+        made = _add_standard(openvino, tail, options, plan, size)
+    else:
+        made = _add_operators(openvino, tail, options, plan, size, image)
+    results, names = [], []
+    taken -= {tail.output}
+    for index, result in enumerate(copy.get_results()):
+        if index == tail.index:
+            for word in options.want:
+                name = word if word not in taken else f"segpost_{word}"
+                made[word].get_tensor().set_names({name})
+                results.append(openvino.opset13.result(made[word]))
+                names.append(name)
+        else:
+            results.append(result)
+    appended = openvino.Model(results, list(copy.get_sinks()), parameters, copy.get_friendly_name())
+    return appended, plan.with_names(tuple(names), image_name)
+
+
+def _add_size(
+    openvino: Any, model: OpenvinoModel, tail: Tail, options: AppendOptions, plan: Plan, image: Any
+) -> Any:
+    """Return the size of the labels (2,) int64; None where it is that of the logits."""
+    o = openvino.opset13
+    if options.letterbox is not None or options.size == "logits":
+        return None
+    if plan.height is not None and plan.width is not None:
+        return o.constant(np.array([plan.height, plan.width], np.int64))
+    if options.size == "image":
+        return _sides_of(o, image, (1, 2))
+    if options.size == "input":
+        name, axes = plan.source
+        entry = next(e for e in model.copy.inputs if e.get_node().get_friendly_name() == name)
+        return _sides_of(o, entry, axes)
+    if tail.own is None:
+        return None
+    if tail.own.sizes is not None:
+        places = o.constant(np.array(tail.own.places, np.int64))
+        sizes = o.gather(tail.own.sizes, places, o.constant(np.int64(0)))
+        return o.convert(sizes, "i64")
+    factors = o.constant(np.array(tail.own.factors, np.int64))
+    return o.multiply(_sides_of(o, tail.head, tail.own.places), factors)
+
+
+def _sides_of(o: Any, value: Any, axes: tuple[int, int]) -> Any:
+    shape = o.shape_of(value, "i64")
+    return o.gather(shape, o.constant(np.array(axes, np.int64)), o.constant(np.int64(0)))
+
+
+def _add_standard(
+    openvino: Any, tail: Tail, options: AppendOptions, plan: Plan, size: Any
+) -> dict[str, Any]:
+    """Add a resize and a TopK with the classes first, which is three times as fast as last."""
+    o = openvino.opset13
+    if options.nan != "raise":
+        raise ValueError("nan is not known to standard operators: leave nan or standard out")
+    logits = tail.head
+    if tail.class_axis == -1:
+        logits = o.transpose(logits, o.constant(np.array([0, 3, 1, 2], np.int64)))
+    resize = tail.operators[-1] if tail.operators and tail.resize is not None else None
+    if options.size is None and tail.class_axis == -3 and resize is not None:
+        logits = resize.product
+    elif size is not None:
+        logits = o.interpolate(
+            logits,
+            size,
+            "linear_onnx",
+            "sizes",
+            coordinate_transformation_mode=plan.grid,
+            axes=np.array([2, 3], np.int64),
+        )
+    as_type = {"uint8": "u8", "int32": "i32"}[plan.label_dtype]
+    axis, made = o.constant(np.array([1], np.int64)), {}
+    if plan.threshold is not None:
+        chances = o.squeeze(o.sigmoid(logits), axis)
+        is_one = o.greater(chances, o.constant(np.float32(plan.threshold)))
+        made["labels"] = o.convert(is_one, as_type)
+        if "confidence" in options.want:
+            rest = o.subtract(o.constant(np.float32(1)), chances)
+            made["confidence"] = o.select(is_one, chances, rest)
+    else:
+        best = o.topk(logits, o.constant(np.int32(1)), 1, "max", "value", "i32", stable=True)
+        made["labels"] = o.convert(o.squeeze(best.output(1), axis), as_type)
+        if "confidence" in options.want:
+            made["confidence"] = o.reduce_max(o.softmax(logits, 1), axis, False)
+    if "color" in options.want and options.palette is not None:
+        palette = o.constant(options.palette.colors.copy())
+        ids = o.convert(made["labels"], "i32")
+        made["color"] = o.gather(palette, ids, o.constant(np.int64(0)))
+    return {word: node.output(0) for word, node in made.items()}
+
+
+def _add_operators(
+    openvino: Any, tail: Tail, options: AppendOptions, plan: Plan, size: Any, image: Any
+) -> dict[str, Any]:
+    raise NotImplementedError

@@ -1,0 +1,83 @@
+"""Small ONNX models that end as exported segmentation networks do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+CLASSES = 5
+SIDES = (6, 9)  # of the logits
+SIZE = (48, 72)
+STRIDE = 8
+IMAGE = "image"
+
+
+class Graph:
+    """A graph that is built node after node; each method returns the name of a tensor."""
+
+    def __init__(
+        self, opset: int = 17, classes: int = CLASSES, batch: Any = 1, seed: int = 0
+    ) -> None:
+        import onnx
+
+        self.onnx, self.opset, self.classes = onnx, opset, classes
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self.outputs: list[Any] = []
+        self.sides: tuple[Any, Any] = SIZE
+        self.batch = batch
+        self.domains: dict[str, int] = {}
+        self.functions: list[Any] = []
+        self.rng = np.random.default_rng(seed)
+
+    def constant(self, value: Any, name: str = "") -> str:
+        array = np.asarray(value)
+        name = name or f"constant_{len(self.initializers)}"
+        self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def add(
+        self, word: str, *inputs: str, output: str = "", name: str = "", **attributes: Any
+    ) -> str:
+        output = output or f"{word}_{len(self.nodes)}"
+        node = self.onnx.helper.make_node(
+            word, list(inputs), [output], name=name or f"/{word}", **attributes
+        )
+        self.nodes.append(node)
+        return output
+
+    def logits(self, name: str = "logits", source: str = IMAGE) -> str:
+        """A convolution with a stride of 8: (N, classes, 6, 9) of images of 48 x 72."""
+        weights = self.rng.normal(size=(self.classes, 3, STRIDE, STRIDE)).astype(np.float32) / 8
+        return self.add(
+            "Conv",
+            source,
+            self.constant(weights),
+            output=name,
+            strides=[STRIDE, STRIDE],
+            name="/head/Conv",
+        )
+
+    def resize(
+        self, source: str, grid: str = "half_pixel", size: Any = SIZE, **attributes: Any
+    ) -> str:
+        sizes = self.constant(np.array([1, self.classes, *size], np.int64))
+        options = {"mode": "linear", "coordinate_transformation_mode": grid, **attributes}
+        return self.add("Resize", source, "", "", sizes, **options)
+
+    def end(self, tensor: str, name: str = "output", dtype: int = 1, shape: Any = None) -> None:
+        """Make a tensor an output."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                names[:] = [name if one == tensor else one for one in names]
+        self.outputs.append(self.onnx.helper.make_tensor_value_info(name, dtype, shape))
+
+    def model(self) -> Any:
+        """The `onnx.ModelProto`."""
+        h = self.onnx.helper
+        image = h.make_tensor_value_info(IMAGE, 1, [self.batch, 3, *self.sides])
+        graph = h.make_graph(self.nodes, "network", [image], self.outputs, self.initializers)
+        opsets = [h.make_opsetid("", self.opset)]
+        opsets += [h.make_opsetid(domain, version) for domain, version in self.domains.items()]
+        return h.make_model(graph, opset_imports=opsets, ir_version=8, functions=self.functions)
