@@ -115,7 +115,7 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> Tra
     for order in reversed(orders):
         if len(order) == 4:
             class_axis = order.index(class_axis)
-    fields = {
+    fields: dict[str, Any] = {
         "kind": kind,
         "grid": None if resize is None else resize.grid,
         "upsampled": resize is not None,
