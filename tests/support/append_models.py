@@ -41,9 +41,9 @@ class Graph:
         self, word: str, *inputs: str, output: str = "", name: str = "", **attributes: Any
     ) -> str:
         output = output or f"{word}_{len(self.nodes)}"
-        node = self.onnx.helper.make_node(
-            word, list(inputs), [output], name=name or f"/{word}", **attributes
-        )
+        count = sum(node.op_type == word for node in self.nodes)
+        name = name or f"/{word}" + (f"_{count}" if count else "")
+        node = self.onnx.helper.make_node(word, list(inputs), [output], name=name, **attributes)
         self.nodes.append(node)
         return output
 
@@ -56,7 +56,7 @@ class Graph:
             self.constant(weights),
             output=name,
             strides=[STRIDE, STRIDE],
-            name="/head/Conv",
+            name=f"/{name}/Conv",
         )
 
     def resize(

@@ -85,7 +85,9 @@ def onnx_model(steps: Sequence[Step]) -> tuple[Any, Any]:
         names: list[str] = []
         for value in [*before, *behind]:
             names.append(f"constant {position} {len(names)}")
-            initializers.append(SimpleNamespace(name=names[-1], value=np.asarray(value)))
+            initializers.append(
+                SimpleNamespace(name=names[-1], value=np.asarray(value), data_location=0)
+            )
         outputs = [f"{word} {position}"]
         if word == "topk":
             outputs = [f"values {position}", f"{word} {position}"]

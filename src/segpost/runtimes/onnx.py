@@ -125,7 +125,9 @@ class GraphReader:
         tensor = self.constants.get(name)
         if tensor is None and name in self.producers and self.is_constant(name):
             return self._constant_value(self.producers[name])
-        return None if tensor is None else self.onnx.numpy_helper.to_array(tensor)
+        if tensor is None or tensor.data_location:  # in a file of its own, which is not read
+            return None
+        return self.onnx.numpy_helper.to_array(tensor)
 
     def _constant_value(self, node: Any) -> Any:
         """Return the value of a Constant."""

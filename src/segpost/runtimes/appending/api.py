@@ -6,10 +6,11 @@ import os
 from os import PathLike
 from typing import Any
 
-from segpost.runtimes.appending.check import CheckReport, check_labels
+from segpost.runtimes.appending.check import check_labels
 from segpost.runtimes.appending.options import AppendOptions
 from segpost.runtimes.appending.plan import make_plan
-from segpost.runtimes.appending.result import AppendedModel, make_result
+from segpost.runtimes.appending.report import make_result
+from segpost.runtimes.appending.result import AppendedModel, CheckReport
 
 
 def append_to(
@@ -52,8 +53,12 @@ def _append_onnx(
         from segpost.runtimes.libraries import library
 
         path = None if options.is_standard else library("onnxruntime")
-        runs = OnnxRuns(before, after, tail, options.want, plan, path)
-        report = check_labels(runs, tail, options, plan, inputs)
+        run, checked, checked_plan = after, options.with_labels(), plan
+        if checked.want != options.want:
+            run = before.copy()
+            checked_plan = append_nodes(run, tail, checked, plan)
+        runs = OnnxRuns(before, run, tail, checked.want, checked_plan, path)
+        report = check_labels(runs, tail, checked, checked_plan, inputs)
     folder = before.folder if after.has_external_data else None
     return make_result(after.proto, "onnxruntime", tail, options, plan, report, folder)
 
@@ -71,6 +76,9 @@ def _append_openvino(
     appended, plan = append_nodes(loaded, tail, options, plan)
     report: CheckReport | None = None
     if check:
-        runs = OpenvinoRuns(loaded, appended, tail, options.want, plan)
-        report = check_labels(runs, tail, options, plan, inputs)
+        run, checked, checked_plan = appended, options.with_labels(), plan
+        if checked.want != options.want:
+            run, checked_plan = append_nodes(loaded, tail, checked, plan)
+        runs = OpenvinoRuns(loaded, run, tail, checked.want, checked_plan)
+        report = check_labels(runs, tail, checked, checked_plan, inputs)
     return make_result(appended, "openvino", tail, options, plan, report, None)

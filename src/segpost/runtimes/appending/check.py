@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from segpost.labels.operations import argmax
 from segpost.runtimes.appending.inputs import InputSpec, check_inputs, make_inputs
 from segpost.runtimes.appending.options import AppendOptions
 from segpost.runtimes.appending.plan import Plan
+from segpost.runtimes.appending.result import CheckReport
 from segpost.runtimes.appending.tail import SOFT_ROUNDING, Tail
 
 SINGLE = 2.0**-24  # of coordinates, which runtimes compute in float32
@@ -37,38 +38,6 @@ class Runs(Protocol):
 
     def run_appended(self, feeds: dict[str, Array]) -> dict[str, Array]:
         """Return the results of the new model, by the words of `want`."""
-
-
-class CheckReport(NamedTuple):
-    """How the labels of the new model compare with those of the unchanged one.
-
-    Attributes
-    ----------
-    inputs : int
-        How many inputs were run.
-    pixels : int
-    differing : int
-        Pixels whose label is another, all of them next to a tie.
-    margin : float
-        The largest difference of the two logits of such a pixel, in float64.
-    against : str
-        What the labels were compared with.
-    """
-
-    inputs: int
-    pixels: int
-    differing: int
-    margin: float
-    against: str
-
-    def __str__(self) -> str:
-        of = f"{self.inputs} inputs, {self.pixels} pixels: "
-        if not self.differing:
-            return f"{of}all labels are those of {self.against}"
-        return (
-            f"{of}{self.differing} labels differ from {self.against}, where two logits are "
-            f"within {self.margin:.1g} and the runtime rounds"
-        )
 
 
 def check_labels(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,11 @@ class AppendOptions:
     alpha: npt.NDArray[np.float32]  # (1,) or (K,)
     nan: str
     is_standard: bool
+
+    def with_labels(self) -> AppendOptions:
+        """Return the options with labels among the results, which are compared."""
+        rest = (word for word in self.want if word != "labels")
+        return replace(self, want=("labels", *rest))
 
     @property
     def has_picture(self) -> bool:
