@@ -26,6 +26,7 @@ COMMANDS = {
     "with it",
     "compare-checkpoints": "say what would go wrong when one checkpoint is loaded where another "
     "fits",
+    "build-runtime": "compile the operators for a runtime, such as OpenVINO, that is installed",
     "info": "versions, backend, SIMD level and threads of this installation",
 }
 

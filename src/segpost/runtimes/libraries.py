@@ -1,0 +1,81 @@
+"""The libraries of operators that runtimes load, and where they are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal, get_args
+
+from segpost._core.arguments import check_choice
+
+RuntimeName = Literal["onnxruntime", "openvino", "torch"]
+RUNTIMES: tuple[str, ...] = get_args(RuntimeName)
+
+
+def library(name: RuntimeName) -> str:
+    """Return the path of the library of operators that a runtime loads.
+
+    The operators are those of the reference's page "Operators". ONNX Runtime's library is part of
+    a native installation. Those of OpenVINO and torch are built once by
+    ``segpost build-runtime``, for the version that is installed.
+
+    Parameters
+    ----------
+    name : {"onnxruntime", "openvino", "torch"}
+
+    Returns
+    -------
+    path : str
+        For ``SessionOptions.register_custom_ops_library``, ``Core.add_extension``,
+        ``torch.ops.load_library``, or ``dlopen`` in a program without Python.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the library was not built; the message has the command that builds it.
+    ValueError
+        For another name.
+
+    Examples
+    --------
+    >>> import segpost
+    >>> segpost.runtimes.library("tensorrt")
+    Traceback (most recent call last):
+      ...
+    ValueError: name must be 'onnxruntime', 'openvino' or 'torch', got 'tensorrt'
+    """
+    check_choice(name, "name", RUNTIMES)
+    path = package_folder("lib", file_name(name))
+    if os.path.isfile(path):
+        return path
+    from segpost.runtimes.builds import built_path  # for what is not in the package
+
+    built = built_path(name)
+    if built is not None and built.is_file():
+        return os.fspath(built)
+    check_native()
+    raise FileNotFoundError(
+        f"the operators for {name} are not built for this installation: "
+        f"segpost build-runtime {name}"
+    )
+
+
+def file_name(name: str) -> str:
+    """Return the name of a library's file on this system."""
+    suffix = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
+    return f"{'' if sys.platform == 'win32' else 'lib'}segpost_{name}{suffix}"
+
+
+def package_folder(*names: str) -> str:
+    """Return a path in the package."""
+    return os.path.join(os.path.dirname(os.path.dirname(__file__)), *names)
+
+
+def check_native() -> None:
+    """Refuse an installation without the library that all operators call."""
+    if not os.path.isdir(package_folder("lib", "cmake", "segpost")):
+        from segpost._core.load_errors import REBUILD
+
+        raise FileNotFoundError(
+            f"this installation has no native code, which the operators of runtimes call: {REBUILD}"
+        )
