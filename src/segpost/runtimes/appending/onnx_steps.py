@@ -52,7 +52,7 @@ def read_step(reader: GraphReader, operator: Operator) -> Step:
         dtype = reader.onnx.TensorProto.DataType.Name(attributes["to"]).lower()
         return Step("cast", name, dtype={"float": "float32", "double": "float64"}.get(dtype, dtype))
     if word in ("QuantizeLinear", "DequantizeLinear"):
-        return Step("round", name, number=_quantization_step(reader, node, name))
+        return _read_quantization(reader, node, name)
     if word in KEEPS:
         return Step("keep", name)
     return refuse(name, "stands between the resize and the output, and segpost cannot do it", CURE)
@@ -145,8 +145,13 @@ def _axes(reader: GraphReader, node: Any, attributes: dict[str, Any], name: str)
     return tuple(int(axis) for axis in np.reshape(axes, -1))
 
 
-def _quantization_step(reader: GraphReader, node: Any, name: str) -> float:
-    scale = reader.value(node, 1)
+def _read_quantization(reader: GraphReader, node: Any, name: str) -> Step:
+    scale, zero = reader.value(node, 1), reader.value(node, 2)
     if scale is None or np.size(scale) != 1:
         refuse(name, "has one scale for each class, or computes it", CURE)
-    return float(np.reshape(scale, -1)[0])
+    step, point = float(np.reshape(scale, -1)[0]), np.reshape(0 if zero is None else zero, -1)[0]
+    dtype = np.uint8 if zero is None else point.dtype
+    if np.dtype(dtype).kind not in "iu":
+        refuse(name, f"makes levels of {dtype}, which are no integers", CURE)
+    last = (float(np.iinfo(dtype).max) - float(point)) * step
+    return Step("round", name, number=step, last_level=last)

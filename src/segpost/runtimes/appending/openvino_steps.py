@@ -49,7 +49,7 @@ def read_step(operator: Operator) -> Step:
         dtype = str(attributes.get("destination_type", ""))
         return Step("cast", name, dtype={"boolean": "bool"}.get(dtype, TYPES.get(dtype, dtype)))
     if word == "FakeQuantize":
-        return Step("round", name, number=_quantization_step(node, name))
+        return _read_quantization(node, name)
     if word == "Result":
         return Step("keep", "")
     return refuse(name, "stands between the resize and the output, and segpost cannot do it", CURE)
@@ -124,9 +124,10 @@ def _limit(node: Any, name: str) -> float:
     return float(constant_value(value)[0])
 
 
-def _quantization_step(node: Any, name: str) -> float:
+def _read_quantization(node: Any, name: str) -> Step:
     values = [node.input_value(i) for i in (3, 4)]
     if any(not is_constant(v) or constant_value(v).size != 1 for v in values):
         refuse(name, "has one scale for each class, or computes it", CURE)
     low, high = (float(constant_value(v)[0]) for v in values)
-    return (high - low) / max(int(node.get_attributes().get("levels", 256)) - 1, 1)
+    step = (high - low) / max(int(node.get_attributes().get("levels", 256)) - 1, 1)
+    return Step("round", name, number=step, last_level=high)

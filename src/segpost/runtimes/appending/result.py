@@ -21,9 +21,11 @@ class CheckReport(NamedTuple):
         How many inputs were run.
     pixels : int
     differing : int
-        Pixels whose label is another, all of them next to a tie.
+        Pixels whose label is another, each explained by what the runtime rounds.
+    clipped : int
+        Pixels of these where logits are beyond the levels of the model's quantization.
     margin : float
-        The largest difference of the two logits of such a pixel, in float64.
+        The largest difference of the two logits of the other such pixels, in float64.
     against : str
         What the labels were compared with.
     """
@@ -31,6 +33,7 @@ class CheckReport(NamedTuple):
     inputs: int
     pixels: int
     differing: int
+    clipped: int
     margin: float
     against: str
 
@@ -38,10 +41,12 @@ class CheckReport(NamedTuple):
         of = f"{self.inputs} inputs, {self.pixels} pixels: "
         if not self.differing:
             return f"{of}all labels are those of {self.against}"
-        return (
-            f"{of}{self.differing} labels differ from {self.against}, where two logits are "
-            f"within {self.margin:.1g} and the runtime rounds"
-        )
+        reasons = []
+        if self.differing > self.clipped:
+            reasons.append(f"where two logits are within {self.margin:.1g} and the runtime rounds")
+        if self.clipped:
+            reasons.append(f"{self.clipped} where logits are beyond the levels of a quantization")
+        return f"{of}{self.differing} labels differ from {self.against}, {', '.join(reasons)}"
 
 
 @dataclass(frozen=True, repr=False)

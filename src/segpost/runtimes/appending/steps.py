@@ -6,6 +6,7 @@ what segpost cannot repeat is refused with the name of the node.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, NoReturn
 
 ROUNDING = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -26,6 +27,7 @@ class Step(NamedTuple):
     number: float = 0.0  # the limit of a greater, the step of a round
     dtype: str = ""  # of a cast
     grid: str = ""  # of a resize
+    last_level: float = math.inf  # of a round
 
 
 class OwnSize(NamedTuple):

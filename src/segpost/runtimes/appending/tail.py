@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,6 @@ from segpost.runtimes.graph import Operator
 
 SOFT = ("softmax", "sigmoid")
 TAIL_KINDS = (*SOFT, "argmax", "compare", "transpose", "pass")
-SOFT_ROUNDING = 2.0**-20  # of logits, between which a softmax in float32 makes a tie
 LABELS_CURE = "make the logits before it an output, and append to that one with output="
 
 
@@ -39,6 +39,7 @@ class Tail:
     is_sigmoid: bool  # the output is, or is made of, sigmoids
     rounding: float = 2.0**-24  # of the coarsest floats
     step: float = 0.0  # of the coarsest quantization behind the logits
+    last_level: float = math.inf  # the largest value that all quantizations hold
     others: tuple[str, ...] = field(default=())  # further outputs, which stay
 
     @property
@@ -169,6 +170,7 @@ def understand(
         is_sigmoid=walk.is_sigmoid,
         rounding=max(walk.rounding, ROUNDING.get(fields["dtype"], 0.0)),
         step=walk.step,
+        last_level=walk.last_level,
         **fields,
     )
 
@@ -193,6 +195,7 @@ class _Walk:
         self.is_sigmoid = False
         self.rounding = 2.0**-24
         self.step = 0.0
+        self.last_level = math.inf
 
     def pass_step(self, step: Step) -> None:
         """Take one step towards the output."""
@@ -283,6 +286,7 @@ class _Walk:
     def _round(self, step: Step) -> None:
         self._refuse_labels(step, "quantizes class ids")
         self.step = max(self.step, step.number)
+        self.last_level = min(self.last_level, step.last_level)
 
     def _refuse_labels(self, step: Step, reason: str) -> None:
         if self.kind == "labels":
