@@ -137,6 +137,8 @@ class Argmax : public Operator {
             require(wide_ || view.shape[1] <= 256,
                     "logits have " + std::to_string(view.shape[1]) +
                         " classes, and labels of uint8 hold 256: use ArgmaxInt32");
+        require(options_.scale == 0 || logits.dtype > SEGPOST_BFLOAT16,
+                "quantization is for integer logits");
         const auto *image = box_ ? box_->image : nullptr;
         if (size && image)
             require(size[0] == image[0] && size[1] == image[1],
