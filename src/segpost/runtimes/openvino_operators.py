@@ -292,9 +292,7 @@ class DenseCRF(_Operator):
 
     def _crf(self) -> segpost.DenseCRF:
         preset = segpost.DenseCRF.preset(self.attributes["preset"])
-        gaussian = self._term(
-            preset.gaussian[0], sigma="gaussian_sigma", weight="gaussian_weight"
-        )
+        gaussian = self._term(preset.gaussian[0], sigma="gaussian_sigma", weight="gaussian_weight")
         bilateral = self._term(
             preset.bilateral[0],
             sigma_xy="bilateral_sigma",

@@ -10,7 +10,7 @@ from segpost.runtimes.appending.onnx_graph import GraphBuilder
 from segpost.runtimes.appending.onnx_model import OnnxModel
 from segpost.runtimes.appending.onnx_standard import add_standard
 from segpost.runtimes.appending.options import AppendOptions
-from segpost.runtimes.appending.plan import Plan
+from segpost.runtimes.appending.plan import Plan, letterbox_sides
 from segpost.runtimes.appending.tail import Tail
 
 DOMAIN, VERSION = "segpost", 1
@@ -88,13 +88,7 @@ def _add_argmax(
     if plan.threshold is not None:
         attributes["threshold"] = plan.threshold
     if options.letterbox is not None:
-        box = options.letterbox
-        attributes["letterbox"] = [
-            *box.image_size,
-            *box.input_size,
-            *box.content_size,
-            *box.offset,
-        ]
+        attributes["letterbox"] = letterbox_sides(options.letterbox)
     outputs = [names["labels"], *([names["confidence"]] if "confidence" in names else [])]
     inputs = [tail.head, *([size] if size else [])]
     word = "Argmax" if plan.label_dtype == "uint8" else "ArgmaxInt32"

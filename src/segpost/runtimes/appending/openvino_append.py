@@ -8,7 +8,7 @@ import numpy as np
 
 from segpost.runtimes.appending.openvino_model import OpenvinoModel
 from segpost.runtimes.appending.options import AppendOptions
-from segpost.runtimes.appending.plan import Plan
+from segpost.runtimes.appending.plan import Plan, letterbox_sides
 from segpost.runtimes.appending.tail import Tail
 
 IMAGE = "image"  # the input that the overlay is drawn on
@@ -126,4 +126,29 @@ def _add_standard(
 def _add_operators(
     openvino: Any, tail: Tail, options: AppendOptions, plan: Plan, size: Any, image: Any
 ) -> dict[str, Any]:
-    raise NotImplementedError
+    """Add operators of segpost, in Python: the runtime calls them without an extension."""
+    from segpost.runtimes import openvino_operators as operators
+
+    o = openvino.opset13
+    inputs = [tail.head] if size is None else [tail.head, size]
+    has_confidence = "confidence" in options.want
+    attributes: dict[str, Any] = {"grid": plan.grid, "axis": tail.class_axis, "nan": options.nan}
+    if plan.threshold is not None:
+        attributes["threshold"] = plan.threshold
+    if options.letterbox is not None:
+        attributes["letterbox"] = letterbox_sides(options.letterbox)
+    is_small = plan.label_dtype == "uint8"
+    kind = operators.Argmax if is_small else operators.ArgmaxInt32
+    argmax = kind(*inputs, confidence=has_confidence, **attributes)
+    made = {"labels": argmax.output(0)}
+    if has_confidence:
+        made["confidence"] = argmax.output(1)
+    if options.palette is not None:
+        palette = o.constant(options.palette.colors.copy())
+        if "color" in options.want:
+            made["color"] = operators.Colorize(made["labels"], palette).output(0)
+        if "overlay" in options.want:
+            alpha = o.constant(options.alpha)
+            overlay = operators.Overlay(image, made["labels"], palette, alpha)
+            made["overlay"] = overlay.output(0)
+    return made

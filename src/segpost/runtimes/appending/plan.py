@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from segpost.runtimes.appending.options import AppendOptions
 from segpost.runtimes.appending.steps import refuse
 from segpost.runtimes.appending.tail import Tail
+from segpost.spatial.letterbox import Letterbox
 
 LARGEST_UINT8 = 256  # classes
 
@@ -37,6 +38,11 @@ class Plan:
         if word == "confidence":
             return "float32", sides
         return "uint8", [*sides, 3]
+
+
+def letterbox_sides(box: Letterbox) -> list[int]:
+    """Return a letterbox as the 8 integers of the operators' attribute."""
+    return [*box.image_size, *box.input_size, *box.content_size, *box.offset]
 
 
 def make_plan(
