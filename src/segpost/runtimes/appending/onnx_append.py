@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from segpost.runtimes.appending.onnx_graph import GraphBuilder
-from segpost.runtimes.appending.onnx_model import OnnxModel
+from segpost.runtimes.appending.onnx_model import DOMAIN, VERSION, OnnxModel
 from segpost.runtimes.appending.onnx_standard import add_standard
 from segpost.runtimes.appending.options import AppendOptions
 from segpost.runtimes.appending.plan import Plan, letterbox_sides
 from segpost.runtimes.appending.tail import Tail
 
-DOMAIN, VERSION = "segpost", 1
 IMAGE = "image"  # the input that the overlay is drawn on
 
 

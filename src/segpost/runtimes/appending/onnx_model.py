@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,9 @@ from segpost._core.text import suggest_name
 from segpost.runtimes.appending.onnx_steps import name_node, own_size, read_step
 from segpost.runtimes.appending.tail import Tail, find_tail, understand
 from segpost.runtimes.graph import import_package, refuse_damage
-from segpost.runtimes.onnx import GraphReader, trace_tensor
+from segpost.runtimes.onnx import OWN_DOMAINS, GraphReader, trace_tensor
 
+DOMAIN, VERSION = "segpost", 1  # of the operators that are appended
 DTYPES = {
     "float": "float32",
     "double": "float64",
@@ -76,6 +78,7 @@ def load_model(model: Any) -> OnnxModel:
         if not proto.graph.node or not proto.graph.output:
             raise ValueError("model has no nodes and outputs: the file is cut, or is no ONNX model")
         _check_names(proto)
+        _check_domains(proto)
     return OnnxModel(onnx, proto, folder)
 
 
@@ -89,6 +92,11 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
         shapes = _read_shapes(model)
     reader = GraphReader(model.onnx, proto)
     operators = trace.operators
+    if operators[0].node is not None and operators[0].node.domain == DOMAIN:
+        raise ValueError(
+            f"output {name!r} is made by {name_node(operators[0].node)} of segpost already; append "
+            "to the model before that"
+        )
     last = find_tail(operators)
     if last < 0:
         _refuse_functions(proto, operators[0].node)
@@ -96,9 +104,11 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
     else:
         head = operators[last].source
     if head not in shapes:
+        foreign = [node for node in proto.graph.node if node.domain not in OWN_DOMAINS]
+        reason = f": {name_node(foreign[0])} is no operator of ONNX" if foreign else ""
         raise ValueError(
-            f"the shape of the logits {head!r} is not known: the model has operators that "
-            "onnx.shape_inference does not know; add it to the model's value_info"
+            f"the shape of the logits {head!r} is not known{reason}; add it to the model's "
+            "value_info, in which onnx.shape_inference does not find it"
         )
     dtype, shape = shapes[head]
     if dtype not in DTYPES:
@@ -108,7 +118,7 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
         )
     node = operators[last].node if last >= 0 and operators[last].kind == "resize" else None
     others = tuple(other for other in names if other != name)
-    return understand(
+    tail = understand(
         operators,
         lambda operator: read_step(reader, operator),
         shape,
@@ -117,9 +127,10 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
         head=head,
         head_name=head,
         dtype=DTYPES[dtype],
-        own=None if node is None else own_size(reader, node, name_node(node), shape),
         others=others,
     )
+    own = None if node is None else own_size(reader, node, name_node(node), shape)
+    return replace(tail, own=own)
 
 
 def _choose_output(model: OnnxModel, names: list[str], output: str | int | None) -> str:
@@ -168,6 +179,17 @@ def _check_names(proto: Any) -> None:
             makers[name] = node
 
 
+def _check_domains(proto: Any) -> None:
+    """Raise an error where a node is of a domain of operators that the model does not declare."""
+    declared = {entry.domain for entry in proto.opset_import} | set(OWN_DOMAINS)
+    for node in proto.graph.node:
+        if node.domain not in declared:
+            raise ValueError(
+                f"{name_node(node)} is of the domain {node.domain!r}, which the model does not "
+                "declare; add it to opset_import, or export the model anew"
+            )
+
+
 def _refuse_functions(proto: Any, node: Any) -> None:
     """Raise an error where an output is made by what segpost does not look into."""
     if node is None:
@@ -181,12 +203,6 @@ def _refuse_functions(proto: Any, node: Any) -> None:
         raise ValueError(
             f"{name_node(node)} has graphs inside, which segpost does not look into; export the "
             "model without a branch or a loop behind the logits"
-        )
-    domains = {entry.domain for entry in proto.opset_import}
-    if node.domain not in domains and node.domain not in ("", "ai.onnx"):
-        raise ValueError(
-            f"{name_node(node)} is of the domain {node.domain!r}, which the model does not "
-            "declare; add it to opset_import, or export the model anew"
         )
 
 

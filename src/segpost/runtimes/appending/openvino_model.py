@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -68,6 +69,12 @@ def read_tail(model: OpenvinoModel, output: str | int | None) -> Tail:
     names = [_name_output(value, i) for i, value in enumerate(model.copy.outputs)]
     index = _choose_output(model, names, output)
     trace = trace_result(model.copy, index)
+    made = model.copy.get_results()[index].input_value(0).get_node()
+    if made.get_type_info().version_id == "extension":
+        raise ValueError(
+            f"output {names[index]!r} is made by {name_node(made)}, which is no operator of "
+            "OpenVINO; append to the model before that"
+        )
     operators = trace.operators
     last = find_tail(operators)
     head = operators[last].source if last >= 0 else model.copy.outputs[index]
@@ -82,7 +89,7 @@ def read_tail(model: OpenvinoModel, output: str | int | None) -> Tail:
             f"of {', '.join(dtypes)}; make numbers an output"
         )
     resize = operators[last].node if last >= 0 and operators[last].kind == "resize" else None
-    return understand(
+    tail = understand(
         operators,
         read_step,
         shape,
@@ -91,9 +98,10 @@ def read_tail(model: OpenvinoModel, output: str | int | None) -> Tail:
         head=head,
         head_name=head.get_node().get_friendly_name(),
         dtype=dtypes[word],
-        own=None if resize is None else own_size(resize, name_node(resize), shape),
         others=tuple(name for i, name in enumerate(names) if i != index),
     )
+    own = None if resize is None else own_size(resize, name_node(resize), shape)
+    return replace(tail, own=own)
 
 
 def _choose_output(model: OpenvinoModel, names: list[str], output: str | int | None) -> int:

@@ -152,9 +152,14 @@ def _grid(tail: Tail, options: AppendOptions) -> str:
     if options.size == "logits":
         return "half_pixel"
     raise ValueError(
-        f"the model does not resize {tail.head_name!r}, so the grid of its network is not known: "
+        f"the model does not resize {_logits(tail)}, so the grid of its network is not known: "
         'pass grid="half_pixel" (torch\'s align_corners=False), "align_corners" or "asymmetric"'
     )
+
+
+def _logits(tail: Tail) -> str:
+    """Return the name of the logits, and of the operator that makes them."""
+    return f"{tail.head_name!r}{f', which {tail.maker} makes' if tail.maker else ''}"
 
 
 def _size(
@@ -181,7 +186,7 @@ def _size(
         return shape[axes[0]], shape[axes[1]], (name, axes)
     if tail.own is None:
         raise ValueError(
-            f'the model does not resize {tail.head_name!r}: pass size=(H, W), or "input" for '
+            f'the model does not resize {_logits(tail)}: pass size=(H, W), or "input" for '
             'that of its input, with grid=, or size="logits" for labels of the size of the logits'
         )
     sides = tail.own.sides

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,14 @@ class Tail:
     kind: str  # of the output: "logits", "probabilities" or "labels"
     layout: tuple[str, ...]  # the axes of the output: N, C, H, W, and 1
     threshold: float | None  # of a one-channel head that the model compares with a limit
-    own: OwnSize | None  # None without a resize
+    maker: str  # the operator that makes the logits
     has_probabilities: bool  # the logits are probabilities: a softmax stands before the resize
     is_sigmoid: bool  # the output is, or is made of, sigmoids
     rounding: float = 2.0**-24  # of the coarsest floats
     step: float = 0.0  # of the coarsest quantization behind the logits
     last_level: float = math.inf  # the largest value that all quantizations hold
-    others: tuple[str, ...] = field(default=())  # further outputs, which stay
+    others: tuple[str, ...] = ()  # further outputs, which stay
+    own: OwnSize | None = None  # None without a resize
 
     @property
     def resize(self) -> Step | None:
@@ -166,6 +167,7 @@ def understand(
         kind=walk.kind,
         layout=tuple(walk.layout),
         threshold=walk.threshold,
+        maker=before[0].name if before else "",
         has_probabilities=_has_soft(before),
         is_sigmoid=walk.is_sigmoid,
         rounding=max(walk.rounding, ROUNDING.get(fields["dtype"], 0.0)),
