@@ -10,6 +10,11 @@ from segpost.runtimes.appending.plan import Plan
 from segpost.runtimes.appending.result import RUNTIMES, AppendedModel, CheckReport
 from segpost.runtimes.appending.tail import Tail
 
+LOADING = {
+    "onnxruntime": 'register_custom_ops_library(segpost.runtimes.library("onnxruntime"))',
+    "openvino": "add_extension of each of segpost.runtimes.openvino_operators.OPERATORS",
+}
+
 
 def make_result(
     model: Any,
@@ -54,8 +59,9 @@ def _describe(
     }
     if plan.threshold is not None:
         lines["threshold"] = f"{plan.threshold:g}"
-    operators = "standard operators" if options.is_standard else "operators of segpost"
-    lines["by"] = operators
+    lines["by"] = "standard operators"
+    if not options.is_standard:
+        lines["by"] = f"operators of segpost, which {RUNTIMES[runtime]} gets by {LOADING[runtime]}"
     for word, name in zip(options.want, plan.outputs, strict=True):
         dtype, sides = plan.describe(word)
         lines[f"output {word}"] = f"{name!r}, {dtype} {_shape(sides)}"
