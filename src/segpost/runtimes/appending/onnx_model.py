@@ -128,6 +128,7 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
         head_name=head,
         dtype=DTYPES[dtype],
         others=others,
+        maker="" if last + 1 >= len(operators) else operators[last + 1].name,
     )
     own = None if node is None else own_size(reader, node, name_node(node), shape)
     return replace(tail, own=own)

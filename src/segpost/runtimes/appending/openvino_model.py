@@ -96,6 +96,7 @@ def read_tail(model: OpenvinoModel, output: str | int | None) -> Tail:
         output=names[index],
         index=index,
         head=head,
+        maker=name_node(head.get_node()),
         head_name=head.get_node().get_friendly_name(),
         dtype=dtypes[word],
         others=tuple(name for i, name in enumerate(names) if i != index),

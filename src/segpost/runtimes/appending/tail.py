@@ -167,7 +167,6 @@ def understand(
         kind=walk.kind,
         layout=tuple(walk.layout),
         threshold=walk.threshold,
-        maker=before[0].name if before else "",
         has_probabilities=_has_soft(before),
         is_sigmoid=walk.is_sigmoid,
         rounding=max(walk.rounding, ROUNDING.get(fields["dtype"], 0.0)),
