@@ -340,9 +340,9 @@ def test_a_model_without_a_resize_needs_size_and_grid() -> None:
     graph = Graph()
     graph.end(softmax(graph, graph.logits())[0])
     model = graph.model()
-    with pytest.raises(ValueError, match="does not resize 'logits': pass size="):
+    with pytest.raises(ValueError, match=r"'logits', which Conv .* makes: pass size="):
         append_postprocess(model, grid="half_pixel")
-    with pytest.raises(ValueError, match=r"does not resize 'logits', so the grid .* pass grid="):
+    with pytest.raises(ValueError, match=r"'logits', which .* makes, so the grid .* pass grid="):
         append_postprocess(model, size=(4, 5))
     appended = append_postprocess(model, size="input", grid="half_pixel")
     assert appended.size == SIZE

@@ -12,11 +12,10 @@ from segpost.labels.operations import argmax
 from segpost.runtimes.appending.inputs import InputSpec, check_inputs, make_inputs
 from segpost.runtimes.appending.options import AppendOptions
 from segpost.runtimes.appending.plan import Plan
-from segpost.runtimes.appending.result import CheckReport
+from segpost.runtimes.appending.result import UNCHANGED, CheckReport
 from segpost.runtimes.appending.tail import Tail
 from segpost.runtimes.appending.ties import find_ties
 
-UNCHANGED = "the unchanged model"
 OTHER_SIZE = (61, 83)  # of the image that is drawn on where the model fixes none
 
 
@@ -49,17 +48,19 @@ def check_labels(
         If labels differ where no tie explains it: how many, and where the first is.
     """
     specs = runs.specs()
-    feeds = [] if inputs is None else check_inputs(inputs, specs)
-    named = [(f"inputs[{i}]", one) for i, one in enumerate(feeds)]
-    made = [(f"random input {i}", one) for i, one in enumerate(make_inputs(specs))]
+    users = [] if inputs is None else check_inputs(inputs, specs)
+    feeds = [*users, *make_inputs(specs)]
+    names = [f"inputs[{i}]" for i in range(len(users))]
+    names += [f"random input {i}" for i in range(len(feeds) - len(users))]
     pixels, differing, clipped, margin, against = 0, 0, 0, 0.0, set()
-    for name, feed in [*named, *made]:
-        logits = np.asarray(runs.run_logits(feed))
-        expected, source = _expected_labels(runs, tail, options, plan, feed, logits)
+    # Model after model, as one is in memory at a time.
+    own = [tail.labels_of(runs.run_unchanged(feed), plan.threshold) for feed in feeds]
+    all_logits = [np.asarray(runs.run_logits(feed)) for feed in feeds]
+    for name, feed, logits, model_labels in zip(names, feeds, all_logits, own, strict=True):
+        expected, source = _expected_labels(tail, options, plan, feed, logits, model_labels)
         against.add(source)
         extra = {plan.image: _image(expected.shape)} if plan.image else {}
-        results = runs.run_appended({**feed, **extra})
-        labels = np.asarray(results["labels"])
+        labels = np.asarray(runs.run_appended({**feed, **extra})["labels"])
         if labels.shape != expected.shape:
             raise ValueError(
                 f"on {name} labels have shape {labels.shape}, and those of {source} "
@@ -79,19 +80,18 @@ def check_labels(
         clipped += int(ties.is_clipped.sum())
         margin = max(margin, float(ties.gaps[~ties.is_clipped].max(initial=0)))
     words = " and ".join(sorted(against))
-    return CheckReport(len(named) + len(made), pixels, differing, clipped, margin, words)
+    return CheckReport(len(feeds), pixels, differing, clipped, margin, words)
 
 
 def _expected_labels(
-    runs: Runs,
     tail: Tail,
     options: AppendOptions,
     plan: Plan,
     feed: dict[str, Array],
     logits: Array,
+    own: Array,
 ) -> tuple[Array, str]:
     """Return the labels of the unchanged model, or of segpost where their size is another."""
-    own = tail.labels_of(runs.run_unchanged(feed), plan.threshold)
     size = _size_of(options, plan, tail, feed, logits, own)
     if options.letterbox is None and own.shape[1:] == size:
         return own, UNCHANGED

@@ -12,6 +12,7 @@ from segpost._core.arrays import Array
 from segpost.runtimes.appending.inputs import InputSpec
 from segpost.runtimes.appending.onnx_model import OnnxModel
 from segpost.runtimes.appending.plan import Plan
+from segpost.runtimes.appending.result import UNCHANGED
 from segpost.runtimes.appending.tail import Tail
 
 # Where a session of a model in memory looks for external data.
@@ -20,8 +21,14 @@ DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(bool)
 QUIET = 4  # fatal errors alone: what a session cannot do is raised, too
 
 
+LOGITS, APPENDED = "the model up to its logits", "the new model"
+
+
 class OnnxRuns:
-    """Three sessions: the unchanged model, its logits, and the model that was made."""
+    """Sessions of the unchanged model, of its logits, and of the model that was made.
+
+    One is open at a time: each has weights of its own in memory.
+    """
 
     name = "ONNX Runtime"
 
@@ -36,9 +43,13 @@ class OnnxRuns:
     ) -> None:
         self.runtime = _import_runtime()
         self.tail, self.want, self.outputs = tail, want, plan.outputs
-        self.unchanged = self._open(before, "the unchanged model", None)
-        self.appended = self._open(after, "the new model", library)
-        self.logits = self._open(_cut(before, tail), "the model up to its logits", None)
+        self.library = library
+        self.models = {
+            UNCHANGED: before,
+            LOGITS: _cut(before, tail),
+            APPENDED: after,
+        }
+        self.open, self.session = "", None
 
     def specs(self) -> list[InputSpec]:
         """Return the inputs of the unchanged model."""
@@ -48,23 +59,24 @@ class OnnxRuns:
                 DTYPES.get(entry.type, entry.type.removeprefix("tensor(").removesuffix(")")),
                 tuple(side if isinstance(side, int) and side > 0 else None for side in entry.shape),
             )
-            for entry in self.unchanged.get_inputs()
+            for entry in self._session(UNCHANGED).get_inputs()
         ]
 
     def run_unchanged(self, feeds: dict[str, Array]) -> Array:
         """Return the output of the unchanged model."""
-        return self._run(self.unchanged, [self.tail.output], feeds)[0]
+        return self._run(UNCHANGED, [self.tail.output], feeds)[0]
 
     def run_logits(self, feeds: dict[str, Array]) -> Array:
         """Return the logits before the tail."""
-        return np.asarray(self._run(self.logits, [self.tail.head], feeds)[0])
+        return np.asarray(self._run(LOGITS, [self.tail.head], feeds)[0])
 
     def run_appended(self, feeds: dict[str, Array]) -> dict[str, Array]:
         """Return the results of the new model, by the words of `want`."""
-        results = self._run(self.appended, list(self.outputs), feeds)
+        results = self._run(APPENDED, list(self.outputs), feeds)
         return dict(zip(self.want, results, strict=True))
 
-    def _run(self, session: Any, names: list[str], feeds: dict[str, Array]) -> list[Array]:
+    def _run(self, words: str, names: list[str], feeds: dict[str, Array]) -> list[Array]:
+        session = self._session(words)
         names_of = {entry.name for entry in session.get_inputs()}
         try:
             return list(session.run(names, {k: v for k, v in feeds.items() if k in names_of}))
@@ -75,14 +87,22 @@ class OnnxRuns:
                 "inputs= that it takes, or check=False"
             ) from error
 
-    def _open(self, model: OnnxModel, words: str, library: str | None) -> Any:
+    def _session(self, words: str) -> Any:
+        """Return the session of a model; that of another is closed before."""
+        if words != self.open:
+            self.session = None
+            self.session, self.open = self._open(words), words
+        return self.session
+
+    def _open(self, words: str) -> Any:
+        model = self.models[words]
         options = self.runtime.SessionOptions()
         options.log_severity_level = QUIET
         if model.folder is not None:
             options.add_session_config_entry(FOLDER_KEY, str(Path(model.folder)))
         try:
-            if library is not None:
-                options.register_custom_ops_library(library)
+            if words == APPENDED and self.library is not None:
+                options.register_custom_ops_library(self.library)
             return self.runtime.InferenceSession(
                 model.proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )

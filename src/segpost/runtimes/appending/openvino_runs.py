@@ -11,14 +11,21 @@ from segpost.runtimes.appending.inputs import InputSpec
 from segpost.runtimes.appending.openvino_model import INTEGERS, OpenvinoModel
 from segpost.runtimes.appending.openvino_steps import TYPES
 from segpost.runtimes.appending.plan import Plan
+from segpost.runtimes.appending.result import UNCHANGED
 from segpost.runtimes.appending.tail import Tail
 
 PRECISE = {"INFERENCE_PRECISION_HINT": "f32"}  # some processors compute in bfloat16 otherwise
 DTYPES = {**TYPES, **INTEGERS, "i64": "int64", "u64": "uint64", "boolean": "bool"}
 
 
+LOGITS, APPENDED = "the model up to its logits", "the new model"
+
+
 class OpenvinoRuns:
-    """Three compiled models: the unchanged one, its logits, and the one that was made."""
+    """Compiled models: the unchanged one, its logits, and the one that was made.
+
+    One is compiled at a time: each has weights of its own in memory.
+    """
 
     name = "OpenVINO"
 
@@ -27,14 +34,13 @@ class OpenvinoRuns:
     ) -> None:
         self.openvino, self.tail, self.want, self.outputs = model.openvino, tail, want, plan.outputs
         head = model.openvino.Model([tail.head], model.copy.get_parameters(), "logits")
-        self.unchanged = self._compile(model.unchanged, "the unchanged model")
-        self.logits = self._compile(head, "the model up to its logits")
-        self.appended = self._compile(appended, "the new model")
+        self.models = {UNCHANGED: model.unchanged, LOGITS: head, APPENDED: appended}
+        self.open, self.compiled = "", None
 
     def specs(self) -> list[InputSpec]:
         """Return the inputs of the unchanged model."""
         specs = []
-        for entry in self.unchanged.inputs:
+        for entry in self.models[UNCHANGED].inputs:
             word = entry.get_element_type().get_type_name()
             shape = entry.get_partial_shape()
             sides = tuple(side.get_length() if side.is_static else None for side in shape)
@@ -44,22 +50,26 @@ class OpenvinoRuns:
 
     def run_unchanged(self, feeds: dict[str, Array]) -> Array:
         """Return the output of the unchanged model."""
-        return self._run(self.unchanged, feeds)[self.tail.index]
+        return self._run(UNCHANGED, feeds)[self.tail.index]
 
     def run_logits(self, feeds: dict[str, Array]) -> Array:
         """Return the logits before the tail."""
-        return self._run(self.logits, feeds)[0]
+        return self._run(LOGITS, feeds)[0]
 
     def run_appended(self, feeds: dict[str, Array]) -> dict[str, Array]:
         """Return the results of the new model, by the words of `want`."""
-        results = self._run(self.appended, feeds)
-        names = [next(iter(value.get_names()), "") for value in self.appended.outputs]
+        results = self._run(APPENDED, feeds)
+        names = [next(iter(value.get_names()), "") for value in self.models[APPENDED].outputs]
         return {
             word: results[names.index(name)]
             for word, name in zip(self.want, self.outputs, strict=True)
         }
 
-    def _run(self, compiled: Any, feeds: dict[str, Array]) -> list[Array]:
+    def _run(self, words: str, feeds: dict[str, Array]) -> list[Array]:
+        if words != self.open:
+            self.compiled = None
+            self.compiled, self.open = self._compile(words), words
+        compiled: Any = self.compiled
         names = [entry.get_node().get_friendly_name() for entry in compiled.inputs]
         try:
             results = compiled([feeds[name] for name in names])
@@ -71,9 +81,9 @@ class OpenvinoRuns:
             ) from error
         return [np.array(results[value]) for value in compiled.outputs]
 
-    def _compile(self, model: Any, words: str) -> Any:
+    def _compile(self, words: str) -> Any:
         try:
-            return self.openvino.Core().compile_model(model, "CPU", PRECISE)
+            return self.openvino.Core().compile_model(self.models[words], "CPU", PRECISE)
         except RuntimeError as error:
             raise ValueError(
                 f"OpenVINO {self.openvino.__version__} refuses {words}: {_first_line(error)}; "

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from segpost._core.arguments import check_path
 
+UNCHANGED = "the unchanged model"
 RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
