@@ -44,6 +44,14 @@ class Report(ctypes.Structure):
     )
 
 
+class Box(ctypes.Structure):
+    """segpost_letterbox."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_int64 * 2) for name in ("image", "input", "content", "offset")
+    )
+
+
 class Options(ctypes.Structure):
     """segpost_argmax_options."""
 
@@ -56,6 +64,7 @@ class Options(ctypes.Structure):
         ("image", ctypes.c_void_p),
         ("alpha", ctypes.c_void_p),
         ("alpha_count", ctypes.c_int64),
+        ("letterbox", ctypes.POINTER(Box)),
     )
 
 

@@ -300,9 +300,9 @@ class DenseCRF(_Operator):
             weight="bilateral_weight",
         )
         quality = self.attributes["quality"]
-        how = {"method": "exact"} if quality == "exact" else {"quality": quality}
-        iterations = self.attributes["iterations"]
-        return segpost.DenseCRF(iterations, gaussian=gaussian, bilateral=bilateral, **how)
+        how: Any = {"method": "exact"} if quality == "exact" else {"quality": quality}
+        how["iterations"] = self.attributes["iterations"]
+        return segpost.DenseCRF(gaussian=gaussian, bilateral=bilateral, **how)
 
     def _term(self, preset: Any, **names: str) -> dict[str, float] | None:
         """Return a term of the attributes of these names; None where its weight is 0."""

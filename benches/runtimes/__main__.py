@@ -19,7 +19,7 @@ import numpy as np
 from benches.harness import measure
 from benches.harness.jobs import Contender
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "runtimes"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "runtimes"
 NAMES = (
     "torchvision_deeplab",
     "smp_deeplab",
