@@ -56,7 +56,9 @@ def test_labels_are_those_of_python(letterbox: segpost.Letterbox, grid: int) -> 
 def test_probabilities_and_counts_take_a_letterbox_too() -> None:
     logits = np.random.default_rng(1).normal(size=(1, 4, 9, 13)).astype(np.float32)
     letterbox = BOXES[0]
-    options = Options(struct_size=ctypes.sizeof(Options), letterbox=ctypes.pointer(as_box(BOXES[0])))
+    options = Options(
+        struct_size=ctypes.sizeof(Options), letterbox=ctypes.pointer(as_box(BOXES[0]))
+    )
     made = np.empty((1, 4, *letterbox.image_size), np.float32)
     assert call("softmax", logits, options, made) == (0, "")
     seg = segpost.postprocess(logits, letterbox=letterbox, want=("probabilities", "labels"))

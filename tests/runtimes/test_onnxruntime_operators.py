@@ -102,17 +102,13 @@ def test_sigmoid_heads_and_quantized_logits() -> None:
     head = rng.normal(size=(2, 1, 9, 13)).astype(np.float32)
     threshold = float(np.float32(0.3))
     labels, confidence = run("Argmax", [head, size_of(*SIZE)], 2, threshold=threshold)
-    seg = segpost.postprocess(
-        head, size=SIZE, threshold=threshold, want=("labels", "confidence")
-    )
+    seg = segpost.postprocess(head, size=SIZE, threshold=threshold, want=("labels", "confidence"))
     np.testing.assert_array_equal(labels, seg.labels)
     np.testing.assert_allclose(confidence, seg.confidence, atol=2e-6)
     values = rng.integers(-128, 128, (1, 5, 9, 13)).astype(np.int8)
     scale = 0.0625, 3.0
     labels, confidence = run("Argmax", [values, size_of(*SIZE)], 2, quantization=list(scale))
-    seg = segpost.postprocess(
-        values, size=SIZE, quantization=scale, want=("labels", "confidence")
-    )
+    seg = segpost.postprocess(values, size=SIZE, quantization=scale, want=("labels", "confidence"))
     np.testing.assert_array_equal(labels, seg.labels)
     np.testing.assert_array_equal(confidence, seg.confidence)
 
@@ -158,9 +154,7 @@ def test_confusion_matrix(logits: np.ndarray) -> None:
     target = np.roll(preds, 3, axis=2).astype(np.int64)
     target[0, 0] = 255
     (matrix,) = run("ConfusionMatrix", [preds, target], num_classes=6, ignore_index=[255, 9])
-    expected = segpost.confusion_matrix(
-        preds=preds, target=target, num_classes=6, ignore_index=255
-    )
+    expected = segpost.confusion_matrix(preds=preds, target=target, num_classes=6, ignore_index=255)
     np.testing.assert_array_equal(matrix, expected)
 
 

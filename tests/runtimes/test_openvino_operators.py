@@ -42,7 +42,9 @@ def parameters(arrays: list[np.ndarray]) -> list[Any]:
     return [opset13.parameter([-1] * array.ndim, array.dtype) for array in arrays]
 
 
-def run_saved(node: Any, inputs: list[Any], arrays: list[Any], folder: Path, *extensions: Any) -> Any:
+def run_saved(
+    node: Any, inputs: list[Any], arrays: list[Any], folder: Path, *extensions: Any
+) -> Any:
     """The outputs of a graph of one operator, after it was saved and read."""
     import openvino
 

@@ -47,9 +47,7 @@ class Report(ctypes.Structure):
 class Box(ctypes.Structure):
     """segpost_letterbox."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_int64 * 2) for name in ("image", "input", "content", "offset")
-    )
+    _fields_ = tuple((name, ctypes.c_int64 * 2) for name in ("image", "input", "content", "offset"))
 
 
 class Options(ctypes.Structure):
