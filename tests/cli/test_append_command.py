@@ -25,7 +25,16 @@ from segpost.cli import main
         (["model.onnx", "--out", "x.onnx", "--size", "image"], "pass --size input"),
         (["model.pt", "--out", "x.onnx"], "ends in .onnx or .xml (OpenVINO), got 'model.pt'"),
         (
-            "model.onnx --out x.onnx --want overlay --palette voc --standard".split(),
+            [
+                "model.onnx",
+                "--out",
+                "x.onnx",
+                "--want",
+                "overlay",
+                "--palette",
+                "voc",
+                "--standard",
+            ],
             "leave out --standard, with which",
         ),
     ],

@@ -135,7 +135,7 @@ def test_dynamic_shapes(size: Any, standard: bool) -> None:
     model = finish(image, full)
     appended = append_postprocess(model, size=size, standard=standard)
     labels = run(appended.model, picture(2, 3, 64, 56))[0]
-    assert labels.shape == (2, *{(20, 31): (20, 31), "logits": (8, 7)}.get(size, (64, 56)))  # type: ignore[call-overload]
+    assert labels.shape == (2, *{(20, 31): (20, 31), "logits": (8, 7)}.get(size, (64, 56)))
 
 
 @pytest.mark.parametrize("standard", [False, True])

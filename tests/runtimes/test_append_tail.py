@@ -21,6 +21,7 @@ from segpost.runtimes.appending.ties import find_ties
 from segpost.runtimes.graph import Operator
 
 SHAPE, SIZE = (1, 5, 6, 9), (48, 72)
+OWN = OwnSize(SIZE)
 RESIZE = Step("resize", "Resize 'up'", axes=(2, 3), grid="half_pixel")
 KINDS = {"greater": "compare", "cast": "pass", "squeeze": "pass", "unsqueeze": "pass"}
 
@@ -30,7 +31,7 @@ def tail_of(
     shape: tuple[int | None, ...] = SHAPE,
     before: Sequence[Operator] = (),
     dtype: str = "float32",
-    own: Any = OwnSize(SIZE),
+    own: Any = OWN,
 ) -> Tail:
     """The tail of steps from the logits to the output."""
     operators = [Operator(KINDS.get(step.kind, step.kind), node=step) for step in reversed(steps)]
@@ -123,7 +124,7 @@ def test_steps_that_are_refused(step: Step, text: str) -> None:
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid", "greater", "round"])
 def test_steps_that_compute_with_ids(kind: str) -> None:
     ids = Step("argmax", "a", axes=(1,), keeps_axis=True)
-    with pytest.raises(ValueError, match="'x' .*(class ids|not the class axis)"):
+    with pytest.raises(ValueError, match=r"'x' .*(class ids|not the class axis)"):
         tail_of(RESIZE, ids, Step(kind, "Operator 'x'", axes=(1,)))
     with pytest.raises(ValueError, match="makes bool of class ids"):
         tail_of(RESIZE, ids, Step("cast", "Cast 'x'", dtype="bool"))
@@ -190,8 +191,8 @@ def test_plans_of_every_size() -> None:
         make_plan(bare, options_of(grid="asymmetric"), inputs)
     with pytest.raises(ValueError, match="so the grid of its network is not known"):
         make_plan(bare, options_of(size=(4, 4)), inputs)
+    two = {**inputs, "y": (1, 1, 4, 4)}
     with pytest.raises(ValueError, match=r"the model has 2: pass size=\(H, W\)"):
-        two = {**inputs, "y": (1, 1, 4, 4)}
         make_plan(bare, options_of(size="input", grid="asymmetric"), two)
     with pytest.raises(ValueError, match="number of classes is not known"):
         make_plan(tail_of(RESIZE, shape=(1, None, 6, 9)), options_of(), inputs)
@@ -202,7 +203,7 @@ def test_plans_of_every_size() -> None:
 def test_factors_that_leave_no_whole_side() -> None:
     check_factors("Resize 'up'", (4, None), (2.5, 3.0))
     for shape in ((6, 5), (6, None)):
-        with pytest.raises(ValueError, match="factor 2.5, with which (5|a side) does not"):
+        with pytest.raises(ValueError, match=r"factor 2.5, with which (5|a side) does not"):
             check_factors("Resize 'up'", shape, (1.5, 2.5))
 
 
@@ -253,10 +254,11 @@ def test_a_check_counts_and_refuses() -> None:
     report = check_labels(FakeRuns(plan), tail, options, plan, None)
     assert (report.inputs, report.pixels) == (3, 3 * 48 * 72)
     assert report.differing < 5
-    with pytest.raises(
-        ValueError,
-        match=r"on random input 0 72 of 3456 labels are not those of the unchanged model in a runtime, first \d for \d at image 0, y 1, x 0; .* no rounding.*check=False",
-    ):
+    text = (
+        r"on random input 0 72 of 3456 labels are not those of the unchanged model in a runtime, "
+        r"first \d for \d at image 0, y 1, x 0; .* no rounding.*check=False"
+    )
+    with pytest.raises(ValueError, match=text):
         check_labels(FakeRuns(plan, damage=1), tail, options, plan, None)
     with pytest.raises(ValueError, match=r"labels have shape \(1, 72, 48\), and those of"):
         check_labels(FakeRuns(plan, swap=True), tail, options, plan, None)
@@ -322,7 +324,8 @@ def test_inputs_that_are_made_and_those_of_the_user() -> None:
         (one["x"] == two["x"]).all() for one, two in zip(made, make_inputs(specs), strict=True)
     )
     last = next(make_inputs([InputSpec("x", "uint8", (1, None, None, 3))]))["x"]
-    assert (last.shape, last.dtype) == ((1, 128, 160, 3), np.uint8)
+    assert last.shape == (1, 128, 160, 3)
+    assert last.dtype == np.uint8
     with pytest.raises(ValueError, match="too large to try; pass inputs="):
         next(make_inputs([InputSpec("x", "float32", (1, 3, 1 << 20, 1 << 20))]))
     with pytest.raises(ValueError, match="of type string, of which segpost makes none"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,7 @@ class Graph:
     def __init__(
         self, opset: int = 17, classes: int = CLASSES, batch: Any = 1, seed: int = 0
     ) -> None:
-        import onnx
-
+        onnx: Any = importlib.import_module("onnx")
         self.onnx, self.opset, self.classes = onnx, opset, classes
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import segpost
 from segpost._core.sampling import GRIDS
 from segpost._core.text import display_path
 from segpost.cli.messages import describe_cli_error
@@ -17,6 +16,7 @@ from segpost.cli.output import print_text, refuse_inputs
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.files.arrays import read_array
 from segpost.files.writing import check_writable
+from segpost.runtimes import append_postprocess
 from segpost.runtimes.appending.options import RESULTS, SIZES
 
 EXAMPLES = (
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Append to the model, write it, and print what was done."""
     refuse_inputs({"--out": arguments.out}, (arguments.model, *arguments.input))
     check_writable(arguments.out)
-    appended = segpost.runtimes.append_postprocess(
+    appended = append_postprocess(
         arguments.model,
         want=arguments.want,
         size=arguments.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from segpost.runtimes.appending.options import AppendOptions
@@ -46,7 +47,7 @@ def letterbox_sides(box: Letterbox) -> list[int]:
 
 
 def make_plan(
-    tail: Tail, options: AppendOptions, inputs: dict[str, tuple[int | None, ...]]
+    tail: Tail, options: AppendOptions, inputs: Mapping[str, tuple[int | None, ...]]
 ) -> Plan:
     """Return the plan of a tail and options, or say what is missing.
 
@@ -163,7 +164,7 @@ def _logits(tail: Tail) -> str:
 
 
 def _size(
-    tail: Tail, options: AppendOptions, inputs: dict[str, tuple[int | None, ...]]
+    tail: Tail, options: AppendOptions, inputs: Mapping[str, tuple[int | None, ...]]
 ) -> tuple[int | None, int | None, tuple[str, tuple[int, int]]]:
     """Return height and width where they are fixed, and the input that they are else those of."""
     size, nowhere = options.size, ("", (2, 3))
