@@ -56,6 +56,7 @@ INSTALLERS = (
     "python -m benches.plot",
     "python -m benches.queries",
     "python -m benches.runtimes",
+    "python -m benches.runtimes.operators",
     "python -m benches.threads",
     "python -m benches.volumes",
     "python -m tools.release",
@@ -67,6 +68,7 @@ INSTALLERS = (
     "clang-format",
     "export",
     "tools/gpu_check.sh",
+    "segpost build-runtime",
 )
 ENGINES = ("parallel", "sbatch", "torchrun")
 PEERS = ("TotalSegmentator",)  # commands of other programs, whose results the page's inputs have

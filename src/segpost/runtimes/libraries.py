@@ -42,7 +42,7 @@ def library(name: RuntimeName) -> str:
     >>> segpost.runtimes.library("tensorrt")
     Traceback (most recent call last):
       ...
-    ValueError: name must be 'onnxruntime', 'openvino' or 'torch', got 'tensorrt'
+    ValueError: name must be one of 'onnxruntime', 'openvino', 'torch', got 'tensorrt'
     """
     check_choice(name, "name", RUNTIMES)
     path = package_folder("lib", file_name(name))
