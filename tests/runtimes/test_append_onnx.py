@@ -329,6 +329,16 @@ def test_labels_is_the_name_of_the_output_unless_it_is_taken() -> None:
     assert append_postprocess(graph.model()).outputs == {"labels": "labels"}
 
 
+@pytest.mark.parametrize("standard", [False, True])
+def test_the_first_of_equal_classes(standard: bool) -> None:
+    """Whole logits tie in half of the pixels."""
+    graph = Graph()
+    graph.end(graph.resize(graph.add("Floor", graph.logits())))
+    appended = append_postprocess(graph.model(), standard=standard)
+    assert appended.check is not None
+    assert appended.check.differing < (1 if standard else 100)
+
+
 def test_many_classes_are_int32() -> None:
     for standard in (False, True):
         appended = append_postprocess(build(plain, classes=300), standard=standard)

@@ -156,6 +156,25 @@ def test_heads_of_one_channel(end: str, standard: bool) -> None:
     assert confidence.min() >= 0.25
 
 
+@pytest.mark.parametrize("end", ["logits", "stable", "unstable", "last"])
+def test_standard_operators_where_classes_tie(end: str) -> None:
+    """Half of the pixels have equal logits; a TopK that is not stable takes any of them."""
+    image, logits = network(shape=(1, 3, 520, 520))
+    full = resize(o.floor(logits), size=(513, 513))
+    last = o.transpose(full, o.constant(np.array([0, 2, 3, 1])))
+    one = o.constant(np.int32(1))
+    best = o.topk(full, one, 1, "max", "value", "i32", stable=True).output(1)
+    result = {
+        "logits": full,
+        "stable": o.squeeze(best, o.constant(np.array([1]))),
+        "unstable": argmax(full),
+        "last": argmax(last, 3),
+    }[end]
+    appended = append_postprocess(finish(image, result), standard=True)
+    assert appended.check is not None
+    assert appended.check.differing == 0
+
+
 def test_letterbox_and_many_classes() -> None:
     box = segpost.Letterbox.fit((33, 70), SIZE)
     image, logits = network(classes=300)

@@ -138,6 +138,24 @@ def test_values_of_topk_are_no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Convention.from_onnx(model).kind == "logits"
 
 
+def test_the_grid_of_an_old_resize(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before opset 11 a Resize has one grid, and does not name it."""
+    module, model = onnx_model(("convolution", "linear"))
+    model.graph.node[-1].attribute[1].name = "another attribute"
+    monkeypatch.setitem(sys.modules, "onnx", module)
+    assert Convention.from_onnx(model).grid == "half_pixel"
+    model.opset_import[0].version = 10
+    assert Convention.from_onnx(model).grid == "asymmetric"
+
+
+def test_operators_of_other_domains_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Resize of somebody else may do anything."""
+    module, model = onnx_model(("convolution", "linear"))
+    model.graph.node[-1].domain = "com.acme"
+    monkeypatch.setitem(sys.modules, "onnx", module)
+    assert Convention.from_onnx(model).grid is None
+
+
 def test_a_quantized_output_has_its_scale_and_zero_point(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX has them beside QuantizeLinear; one scale per class cannot be compared."""
     module, model = onnx_model(("convolution", "linear", "quantize", "identity"))

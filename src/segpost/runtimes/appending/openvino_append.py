@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpost.runtimes.appending.openvino_model import OpenvinoModel
+from segpost.runtimes.appending.openvino_standard import add_standard
 from segpost.runtimes.appending.options import AppendOptions
 from segpost.runtimes.appending.plan import Plan, letterbox_sides
 from segpost.runtimes.appending.tail import Tail
@@ -32,7 +33,7 @@ def append_nodes(
         parameters.append(image)
     size = _add_size(openvino, model, tail, options, plan, image)
     if options.is_standard:
-        made = _add_standard(openvino, tail, options, plan, size)
+        made = add_standard(openvino, model, tail, options, plan, size)
     else:
         made = _add_operators(openvino, tail, options, plan, size, image)
     results, names = [], []
@@ -78,49 +79,6 @@ def _add_size(
 def _sides_of(o: Any, value: Any, axes: tuple[int, int]) -> Any:
     shape = o.shape_of(value, "i64")
     return o.gather(shape, o.constant(np.array(axes, np.int64)), o.constant(np.int64(0)))
-
-
-def _add_standard(
-    openvino: Any, tail: Tail, options: AppendOptions, plan: Plan, size: Any
-) -> dict[str, Any]:
-    """Add a resize and a TopK with the classes first, which is three times as fast as last."""
-    o = openvino.opset13
-    if options.nan != "raise":
-        raise ValueError("nan is not known to standard operators: leave nan or standard out")
-    logits = tail.head
-    if tail.class_axis == -1:
-        logits = o.transpose(logits, o.constant(np.array([0, 3, 1, 2], np.int64)))
-    resize = tail.operators[-1] if tail.operators and tail.resize is not None else None
-    if options.size is None and tail.class_axis == -3 and resize is not None:
-        logits = resize.product
-    elif size is not None:
-        logits = o.interpolate(
-            logits,
-            size,
-            "linear_onnx",
-            "sizes",
-            coordinate_transformation_mode=plan.grid,
-            axes=np.array([2, 3], np.int64),
-        )
-    as_type = {"uint8": "u8", "int32": "i32"}[plan.label_dtype]
-    axis, made = o.constant(np.array([1], np.int64)), {}
-    if plan.threshold is not None:
-        chances = o.squeeze(o.sigmoid(logits), axis)
-        is_one = o.greater(chances, o.constant(np.float32(plan.threshold)))
-        made["labels"] = o.convert(is_one, as_type)
-        if "confidence" in options.want:
-            rest = o.subtract(o.constant(np.float32(1)), chances)
-            made["confidence"] = o.select(is_one, chances, rest)
-    else:
-        best = o.topk(logits, o.constant(np.int32(1)), 1, "max", "value", "i32", stable=True)
-        made["labels"] = o.convert(o.squeeze(best.output(1), axis), as_type)
-        if "confidence" in options.want:
-            made["confidence"] = o.reduce_max(o.softmax(logits, 1), axis, False)
-    if "color" in options.want and options.palette is not None:
-        palette = o.constant(options.palette.colors.copy())
-        ids = o.convert(made["labels"], "i32")
-        made["color"] = o.gather(palette, ids, o.constant(np.int64(0)))
-    return {word: node.output(0) for word, node in made.items()}
 
 
 def _add_operators(
