@@ -1,9 +1,9 @@
-"""`python -m benches.runtimes.operators`: graphs that end in labels, by standard operators and ours.
+"""`python -m benches.runtimes.operators`: graphs that end in labels, by standard operators or ours.
 
-Logits to labels of uint8, one image: ONNX Runtime's Resize, ArgMax and Cast; OpenVINO's Interpolate,
-TopK and Convert; torch's interpolate and argmax, eager and by AOTInductor (`--aoti`, which compiles
-for minutes). CPU time of the process, one thread; rounds are interleaved. "scene" are drawn regions,
-"noise" are blocks of 8 x 8 logits with noise of 1.5, "independent" is noise alone.
+Logits to labels of uint8, one image: Resize, ArgMax and Cast of ONNX Runtime; Interpolate, TopK and
+Convert of OpenVINO; interpolate and argmax of torch, eager and by AOTInductor (`--aoti`, which
+compiles for minutes). CPU time of the process, one thread; rounds are interleaved. "scene" are
+drawn regions, "noise" are blocks of 8 x 8 logits with noise of 1.5, "independent" is noise alone.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def test_a_nan_is_named_at_its_place_in_the_logits() -> None:
 @pytest.mark.parametrize(
     ("box", "size", "text"),
     [
-        (Box((30, 60), (64, 64), (32, 64), (16, 0)), (31, 60), "the letterbox's image, 30 x 60, got"),
+        (Box((30, 60), (64, 64), (32, 64), (16, 0)), (31, 60), "letterbox's image, 30 x 60, got"),
         (Box((30, 60), (64, 64), (32, 65), (16, 0)), (30, 60), "does not lie in its input of 64"),
         (Box((30, 60), (64, 64), (32, 64), (-1, 0)), (30, 60), "at offset -1, which does not lie"),
         (Box((0, 60), (64, 64), (32, 64), (16, 0)), (1, 60), "a side outside 1..524288: 0"),

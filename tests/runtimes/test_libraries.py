@@ -12,7 +12,7 @@ import pytest
 
 import segpost
 from segpost.cli import main
-from segpost.runtimes import builds, libraries
+from segpost.runtimes import builds, libraries, places
 
 
 @pytest.fixture
@@ -20,14 +20,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package with native code and no library of operators, and an empty cache."""
     package = tmp_path / "package"
     (package / "lib" / "cmake" / "segpost").mkdir(parents=True)
-    monkeypatch.setattr(libraries, "package_folder", lambda *names: os.path.join(package, *names))
+    for module in (places, libraries):
+        monkeypatch.setattr(module, "package_folder", lambda *names: os.path.join(package, *names))
     monkeypatch.setattr(builds, "LIBRARIES", package / "lib")
     monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path / "cache"))
     return package
 
 
 def test_a_library_of_the_package_comes_first(elsewhere: Path) -> None:
-    path = elsewhere / "lib" / libraries.file_name("onnxruntime")
+    path = elsewhere / "lib" / places.file_name("onnxruntime")
     path.touch()
     assert segpost.runtimes.library("onnxruntime") == os.fspath(path)
 
@@ -49,7 +50,7 @@ def test_an_unbuilt_library_names_the_command(elsewhere: Path) -> None:
 def test_without_native_code_there_are_none(elsewhere: Path) -> None:
     shutil.rmtree(elsewhere / "lib")
     for call in (segpost.runtimes.library, builds.build):
-        with pytest.raises(FileNotFoundError, match="no native code, .*: .*pip install"):
+        with pytest.raises(FileNotFoundError, match=r"no native code, .*: .*pip install"):
             call("onnxruntime")
 
 

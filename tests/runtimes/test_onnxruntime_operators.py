@@ -227,7 +227,7 @@ def wrong_inputs() -> list[tuple[str, list[Any], dict[str, Any], str]]:
         ("Argmax", [logits, size_of(2**40, 5)], {}, r"size must be .*1099511627776 x 5"),
         ("Argmax", [logits, np.ones(3, np.int64)], {}, r"size must be \(2,\)"),
         ("Argmax", [logits[:, :0]], {}, "no classes"),
-        ("Colorize", [labels + 2, colors], {}, "20 values outside 0..1, first at image 0, y 0, x 0"),
+        ("Colorize", [labels + 2, colors], {}, "20 values outside 0..1, first at image 0, y 0"),
         ("Colorize", [labels, colors[:, :2]], {}, r"palette must be \(K, 3\), got \(2, 2\)"),
         ("Colorize", [labels[0], colors], {}, r"labels must be \(N, H, W\), got 2 dimensions"),
         ("Overlay", [image[:, :3], labels, colors], {}, "must have the labels' pixels"),

@@ -89,7 +89,7 @@ same(ops.dense_crf(t(spread), t(small), crf="deeplab"), crf)
 same(ops.dense_crf(t(spread)[1], t(small)[1], crf="deeplab"), crf[1])
 logits[1, 2, 3, 4] = np.nan
 for call, text in (
-    (lambda: ops.argmax(t(logits)), "segpost.argmax: logits have 1 NaN, first at image 1, y 3, x 4"),
+    (lambda: ops.argmax(t(logits)), "logits have 1 NaN, first at image 1, y 3, x 4"),
     (lambda: ops.argmax(t(logits)[0, 0]), "segpost.argmax: logits must have 3 or 4 dimensions"),
     (lambda: ops.argmax(t(logits), axis=2), "segpost.argmax: axis must be -3 or -1"),
     (lambda: ops.argmax(t(logits), size=[3]), "segpost.argmax: size must be (H, W)"),

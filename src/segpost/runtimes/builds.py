@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segpost._core.arguments import check_choice
-from segpost.runtimes.libraries import RUNTIMES, check_native, file_name, package_folder
+from segpost.runtimes.places import RUNTIMES, check_native, file_name, package_folder
 
 LEAST_TORCH = (2, 10)
 LIBRARIES = Path(package_folder("lib"))

@@ -1,15 +1,17 @@
-"""The libraries of operators that runtimes load, and where they are."""
+"""The libraries of operators that runtimes load."""
 
 from __future__ import annotations
 
 import os
-import sys
-from typing import Literal, get_args
 
 from segpost._core.arguments import check_choice
-
-RuntimeName = Literal["onnxruntime", "openvino", "torch"]
-RUNTIMES: tuple[str, ...] = get_args(RuntimeName)
+from segpost.runtimes.places import (
+    RUNTIMES,
+    RuntimeName,
+    check_native,
+    file_name,
+    package_folder,
+)
 
 
 def library(name: RuntimeName) -> str:
@@ -58,24 +60,3 @@ def library(name: RuntimeName) -> str:
         f"the operators for {name} are not built for this installation: "
         f"segpost build-runtime {name}"
     )
-
-
-def file_name(name: str) -> str:
-    """Return the name of a library's file on this system."""
-    suffix = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
-    return f"{'' if sys.platform == 'win32' else 'lib'}segpost_{name}{suffix}"
-
-
-def package_folder(*names: str) -> str:
-    """Return a path in the package."""
-    return os.path.join(os.path.dirname(os.path.dirname(__file__)), *names)
-
-
-def check_native() -> None:
-    """Refuse an installation without the library that all operators call."""
-    if not os.path.isdir(package_folder("lib", "cmake", "segpost")):
-        from segpost._core.load_errors import REBUILD
-
-        raise FileNotFoundError(
-            f"this installation has no native code, which the operators of runtimes call: {REBUILD}"
-        )

@@ -1,23 +1,26 @@
-"""The operators of segpost for OpenVINO, in Python: a graph that ends in labels, without a compiler.
+"""The operators of segpost for OpenVINO, in Python: a graph ends in labels without a compiler.
 
 Importing this module imports openvino; segpost itself never does. The reference's page "Operators"
 defines inputs, outputs and attributes. `OPERATORS` are the classes for ``Core.add_extension``; a
-saved model needs them before it is read. Each call takes the interpreter's lock.
+saved model needs them before it is read. The kernels run without the interpreter's lock.
 
 Examples
 --------
->>> import openvino, segpost  # doctest: +SKIP
->>> from segpost.runtimes.openvino_operators import OPERATORS, Argmax  # doctest: +SKIP
->>> core = openvino.Core()  # doctest: +SKIP
->>> for operator in OPERATORS:  # doctest: +SKIP
-...     core.add_extension(operator)
->>> size = openvino.opset13.constant([1024, 2048], dtype="i64")  # doctest: +SKIP
->>> labels = Argmax(logits, size).output(0)  # doctest: +SKIP
+>>> import numpy as np, openvino
+>>> from segpost.runtimes.openvino_operators import Argmax
+>>> logits = openvino.opset13.parameter([1, 19, -1, -1], np.float32)
+>>> node = Argmax(logits, openvino.opset13.constant(np.array([32, 64])))
+>>> model = openvino.Model([node.output(0)], [logits], "labels")
+>>> labels = openvino.compile_model(model, "CPU")(np.zeros((1, 19, 4, 8), np.float32))[0]
+>>> labels.shape, labels.dtype
+((1, 32, 64), dtype('uint8'))
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -25,10 +28,15 @@ import numpy as np
 import openvino
 from openvino import Dimension, PartialShape, Type
 
-import segpost
+from segpost._core.arguments import check_choice
 from segpost._core.public import public_module
-from segpost.spatial.letterbox import Letterbox
+from segpost._core.sampling import GRIDS
+from segpost.runtimes.c_table import ArgmaxOptions, CArray, CLetterbox, CrfOptions, address, call
+from segpost.runtimes.c_table import describe as describe_array
 
+NAN_RULES = ("raise", "propagate")
+CONFIDENCE_MODES = ("exact", "fast")
+QUALITIES = ("default", "fast", "high", "exact")
 NO_THRESHOLD = 0.0  # a saved graph has a value of every attribute
 
 
@@ -71,12 +79,12 @@ class _Operator(openvino.Op):  # type: ignore[misc]
     def evaluate(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> bool:
         """Compute the outputs; an error begins with the operator's name."""
         try:
-            self._compute([_as_array(tensor) for tensor in inputs], outputs)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"segpost.{self.title}: {error}") from None
+            self._compute(inputs, outputs)
+        except ValueError as error:
+            raise ValueError(f"segpost.{self.title}: {error}") from None
         return True
 
-    def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
+    def _compute(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         raise NotImplementedError
 
     def _check_rank(self, index: int, name: str, rank: int) -> PartialShape:
@@ -100,13 +108,10 @@ def _as_output(value: Any) -> Any:
     return value if isinstance(value, openvino.Output) else value.output(0)
 
 
-def _as_array(tensor: Any) -> np.ndarray[Any, Any]:
-    """Return the memory of a tensor as an array; bfloat16, which NumPy lacks, as float32."""
-    if tensor.element_type == Type.bf16:
-        bits = np.asarray(tensor.data).view(np.uint16).astype(np.uint32) << 16
-        array: np.ndarray[Any, Any] = bits.view(np.float32).reshape(tensor.shape)
-        return array
-    return np.asarray(tensor.data)
+def _describe(tensor: Any) -> CArray:
+    """Return the memory of a tensor as the functions of C take it."""
+    dtype = "bfloat16" if tensor.element_type == Type.bf16 else ""
+    return describe_array(tensor.data, dtype)
 
 
 def _write(output: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -114,6 +119,14 @@ def _write(output: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     output.shape = openvino.Shape(shape)
     array: np.ndarray[Any, Any] = output.data
     return array
+
+
+def _read_palette(tensor: Any) -> np.ndarray[Any, Any]:
+    """Return the colors of an input, in C order."""
+    colors: np.ndarray[Any, Any] = np.ascontiguousarray(tensor.data)
+    if colors.dtype != np.uint8 or colors.ndim != 2 or colors.shape[1:] != (3,):
+        raise ValueError(f"palette must be (K, 3) of uint8, got {colors.shape} of {colors.dtype}")
+    return colors
 
 
 class Argmax(_Operator):
@@ -163,42 +176,60 @@ class Argmax(_Operator):
             return [int(side) for side in node.get_data()]
         return [Dimension(), Dimension()]
 
-    def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
-        settings: Any = {name: self.attributes[name] for name in ("grid", "axis", "nan")}
-        if len(arrays) > 1:
-            settings["size"] = tuple(int(side) for side in arrays[1])
-        box = list(self.attributes["letterbox"])
-        if box:
-            pairs = [(box[i], box[i + 1]) for i in range(0, 8, 2)]
-            settings["letterbox"] = Letterbox(*pairs)
-        logits, threshold = arrays[0], self.attributes["threshold"]
-        has_confidence = bool(self.attributes["confidence"])
-        classes = logits.shape[settings["axis"]]
-        if self.label_type == Type.u8 and classes > 256:
+    def _compute(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        logits = _describe(inputs[0])
+        shape = list(inputs[0].shape)
+        if len(shape) != 4:
+            raise ValueError(f"logits must have 4 dimensions, got {len(shape)}")
+        if self.attributes["axis"] == -1:  # the C functions count channels-last by strides
+            shape.insert(1, shape.pop())
+            for sides in (logits.shape, logits.strides):
+                first, height, width, classes = sides
+                sides[:] = [first, classes, height, width]
+        options, box = self._options(inputs[0].element_type)
+        if self.label_type == Type.u8 and shape[1] > 256:
             raise ValueError(
-                f"logits have {classes} classes, and labels of uint8 hold 256: use ArgmaxInt32"
+                f"logits have {shape[1]} classes, and labels of uint8 hold 256: use ArgmaxInt32"
             )
-        if has_confidence or threshold != NO_THRESHOLD:
-            result: Any = segpost.postprocess(
-                logits,
-                threshold=None if threshold == NO_THRESHOLD else threshold,
-                quantization=tuple(self.attributes["quantization"]) or None,
-                confidence_mode=self.attributes["confidence_mode"],
-                want=("labels", "confidence") if has_confidence else ("labels",),
-                **settings,
-            )
-            _write(outputs[0], result.labels.shape)[...] = result.labels
-            if has_confidence:
-                _write(outputs[1], result.confidence.shape)[...] = result.confidence
-            return
-        box_size = settings["letterbox"].image_size if "letterbox" in settings else None
-        grid = logits.shape[1:3] if settings["axis"] == -1 else logits.shape[2:]
-        size = settings.get("size") or box_size or grid
-        labels = _write(outputs[0], (logits.shape[0], *size))
-        if self.label_type == Type.i32 and classes <= 256:
-            labels[...] = segpost.argmax(logits, **settings)
-        else:
-            segpost.argmax(logits, out=labels, **settings)
+        size = [int(side) for side in inputs[1].data] if len(inputs) > 1 else None
+        if box and size and size != box[:2]:
+            raise ValueError(f"size is {size}, but letterbox gives results of {box[:2]}")
+        height, width = box[:2] or size or shape[2:]
+        if size is not None and min(size) < 1:
+            raise ValueError(f"size must be (H, W) of at least 1, got {size}")
+        labels = describe_array(_write(outputs[0], (shape[0], height, width)))
+        confidence = None
+        if self.attributes["confidence"]:
+            confidence = describe_array(_write(outputs[1], (shape[0], height, width)))
+        call("argmax", logits, options, labels, None, confidence, None)
+
+    def _options(self, element_type: Any) -> tuple[ArgmaxOptions, list[int]]:
+        """Return the options of the attributes, and the letterbox that they point to."""
+        attributes = self.attributes
+        check_choice(attributes["grid"], "grid", GRIDS)
+        check_choice(attributes["nan"], "nan", NAN_RULES)
+        check_choice(attributes["confidence_mode"], "confidence_mode", CONFIDENCE_MODES)
+        options = ArgmaxOptions(ctypes.sizeof(ArgmaxOptions))
+        options.grid = GRIDS.index(attributes["grid"])
+        options.nan = NAN_RULES.index(attributes["nan"])
+        options.fast_confidence = CONFIDENCE_MODES.index(attributes["confidence_mode"])
+        threshold = attributes["threshold"]
+        if threshold != NO_THRESHOLD:
+            if not 0 < threshold < 1:
+                raise ValueError(f"threshold is a probability between 0 and 1, got {threshold}")
+            options.has_threshold = 1
+            options.threshold = math.log(threshold / (1 - threshold))
+        quantization = list(attributes["quantization"])
+        if quantization:
+            if element_type.is_real():
+                raise ValueError("quantization is for integer logits")
+            if len(quantization) != 2 or not quantization[0] > 0:
+                raise ValueError(f"quantization must be (scale, zero_point), got {quantization}")
+            options.scale, options.zero_point = quantization
+        box = [int(side) for side in attributes["letterbox"]]
+        if box:
+            options.letterbox = ctypes.pointer(CLetterbox((ctypes.c_int64 * 8)(*box)))
+        return options, box
 
 
 class ArgmaxInt32(Argmax):
@@ -218,10 +249,10 @@ class Colorize(_Operator):
         labels = self._check_rank(0, "labels", 3)
         self.set_output_type(0, Type.u8, PartialShape([*labels, 3]))
 
-    def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
-        labels, palette = arrays
-        out = _write(outputs[0], (*labels.shape, 3))
-        segpost.colorize(labels, segpost.Palette(palette), out=out)
+    def _compute(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        colors = _read_palette(inputs[1])
+        color = describe_array(_write(outputs[0], (*inputs[0].shape, 3)))
+        call("colorize", _describe(inputs[0]), address(colors), len(colors), color)
 
 
 class Overlay(_Operator):
@@ -234,14 +265,13 @@ class Overlay(_Operator):
         """Set the type and the shape of the output."""
         self.set_output_type(0, Type.u8, self._check_rank(0, "image", 4))
 
-    def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
-        image, labels, palette = arrays[:3]
-        weights = [float(weight) for weight in arrays[3]] if len(arrays) > 3 else [0.5]
-        alpha: Any = weights[0] if len(weights) == 1 else weights
-        out = _write(outputs[0], image.shape)
-        contour = self.attributes["contour"]
-        colors = segpost.Palette(palette)
-        segpost.overlay(image, labels, colors, alpha=alpha, contour=contour, out=out)
+    def _compute(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        image, labels = map(_describe, inputs[:2])
+        colors = _read_palette(inputs[2])
+        weights = np.array([0.5]) if len(inputs) < 4 else inputs[3].data.astype(np.float64)
+        blended = describe_array(_write(outputs[0], tuple(inputs[0].shape)))
+        places = address(colors), len(colors), address(weights), len(weights)
+        call("overlay", image, labels, *places, int(self.attributes["contour"]), blended)
 
 
 class ConfusionMatrix(_Operator):
@@ -257,13 +287,31 @@ class ConfusionMatrix(_Operator):
             raise ValueError(f"segpost.{self.title}: num_classes is missing")
         self.set_output_type(0, Type.i64, PartialShape([classes, classes]))
 
-    def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
-        preds, target = arrays
-        matrix = segpost.confusion_matrix(preds=preds, target=target, **self.attributes)
-        _write(outputs[0], matrix.shape)[...] = matrix
+    def _compute(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        classes = int(self.attributes["num_classes"])
+        ignored = np.unique(np.asarray(self.attributes["ignore_index"], np.int64))
+        counts = np.zeros((classes + 2, classes + 1), np.int64)
+        given = classes, address(ignored), len(ignored), address(counts)
+        call("confusion_matrix", *map(_describe, inputs), *given)
+        rows, columns = int(counts[-1].sum()), int(counts[:classes, classes].sum())
+        for name, bad in (("target", rows), ("preds", columns)):
+            if bad:
+                raise ValueError(f"{name} has {bad} labels outside 0..{classes - 1}")
+        _write(outputs[0], (classes, classes))[...] = counts[:classes, :classes]
 
 
 PRESET = -1.0  # of a number: that of the preset
+TERMS = (
+    "gaussian_sigma",
+    "gaussian_weight",
+    "bilateral_sigma",
+    "bilateral_rgb",
+    "bilateral_weight",
+)
+PRESETS = {
+    "pydensecrf": dict(zip(TERMS, (3.0, 3.0, 80.0, 13.0, 10.0), strict=True)),
+    "deeplab": dict(zip(TERMS, (1.0, 3.0, 67.0, 3.0, 4.0), strict=True)),
+}
 
 
 class DenseCRF(_Operator):
@@ -274,41 +322,38 @@ class DenseCRF(_Operator):
         "preset": "pydensecrf",
         "iterations": 10,
         "quality": "default",
-        "gaussian_sigma": PRESET,
-        "gaussian_weight": PRESET,
-        "bilateral_sigma": PRESET,
-        "bilateral_rgb": PRESET,
-        "bilateral_weight": PRESET,
+        **dict.fromkeys(TERMS, PRESET),
     }
 
     def validate_and_infer_types(self) -> None:
         """Set the type and the shape of the output."""
         self.set_output_type(0, Type.f32, self._check_rank(0, "probabilities", 4))
 
-    def _compute(self, arrays: list[np.ndarray[Any, Any]], outputs: Sequence[Any]) -> None:
-        probabilities, image = arrays
-        refined: Any = self._crf()(probabilities, image)
-        _write(outputs[0], refined.shape)[...] = refined
+    def _compute(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        probabilities, image = (tensor.data for tensor in inputs)
+        if len(image) != len(probabilities):
+            raise ValueError(f"image has {len(image)} images, probabilities {len(probabilities)}")
+        refined = _write(outputs[0], probabilities.shape)
+        options = self._options()
+        for one in zip(probabilities, image, [options] * len(image), refined, strict=True):
+            call("dense_crf", *(v if v is options else describe_array(v) for v in one))
 
-    def _crf(self) -> segpost.DenseCRF:
-        preset = segpost.DenseCRF.preset(self.attributes["preset"])
-        gaussian = self._term(preset.gaussian[0], sigma="gaussian_sigma", weight="gaussian_weight")
-        bilateral = self._term(
-            preset.bilateral[0],
-            sigma_xy="bilateral_sigma",
-            sigma_rgb="bilateral_rgb",
-            weight="bilateral_weight",
-        )
-        quality = self.attributes["quality"]
-        how: Any = {"method": "exact"} if quality == "exact" else {"quality": quality}
-        how["iterations"] = self.attributes["iterations"]
-        return segpost.DenseCRF(gaussian=gaussian, bilateral=bilateral, **how)
-
-    def _term(self, preset: Any, **names: str) -> dict[str, float] | None:
-        """Return a term of the attributes of these names; None where its weight is 0."""
-        values = {field: self.attributes[name] for field, name in names.items()}
-        term = {k: preset[k] if value == PRESET else value for k, value in values.items()}
-        return term if term["weight"] else None
+    def _options(self) -> CrfOptions:
+        """Return the options of the attributes."""
+        attributes = self.attributes
+        check_choice(attributes["preset"], "preset", PRESETS)
+        check_choice(attributes["quality"], "quality", QUALITIES)
+        options = CrfOptions(ctypes.sizeof(CrfOptions))
+        options.quality = QUALITIES.index(attributes["quality"])
+        options.iterations = int(attributes["iterations"])
+        if options.iterations < 1:
+            raise ValueError(f"iterations must be at least 1, got {options.iterations}")
+        for name, value in PRESETS[attributes["preset"]].items():
+            number = float(value if attributes[name] == PRESET else attributes[name])
+            if number < 0 or (number == 0 and "weight" not in name):
+                raise ValueError(f"{name} must be positive, got {number}")
+            setattr(options, name, number or -1.0)  # of C: below 0 is no such term
+        return options
 
 
 OPERATORS = (Argmax, ArgmaxInt32, Colorize, Overlay, ConfusionMatrix, DenseCRF)

@@ -7,7 +7,7 @@ import argparse
 from segpost.cli.output import print_text
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.runtimes.builds import build
-from segpost.runtimes.libraries import RUNTIMES
+from segpost.runtimes.places import RUNTIMES
 
 EXAMPLES = ("segpost build-runtime openvino", "segpost build-runtime torch")
 
