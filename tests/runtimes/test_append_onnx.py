@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from append_models import CLASSES, IMAGE, SIDES, SIZE, Graph
+from append_models import CLASSES, IMAGE, SIDES, SIZE, Graph, image, run
 
 import segpost
 from segpost.runtimes import append_postprocess
 
 onnx: Any = pytest.importorskip("onnx")
-onnxruntime: Any = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 pytestmark = [pytest.mark.runtimes, pytest.mark.filterwarnings("default")]
 
 GRIDS = ("half_pixel", "align_corners", "asymmetric")
 FULL = (1, CLASSES, *SIZE)
 Tail = Callable[[Graph, str], tuple[str, int]]
-
-
-def run(model: Any, feeds: dict[str, Any], outputs: Any = None, library: bool = True) -> Any:
-    """The outputs of a model in ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    if library:
-        options.register_custom_ops_library(segpost.runtimes.library("onnxruntime"))
-    data = model if isinstance(model, str) else model.SerializeToString()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return session.run(outputs, feeds)
-
-
-def image(*shape: int, seed: int = 9) -> dict[str, Any]:
-    shape = shape or (1, 3, *SIZE)
-    return {IMAGE: np.random.default_rng(seed).normal(size=shape).astype(np.float32)}
 
 
 def plain(graph: Graph, tensor: str) -> tuple[str, int]:
@@ -319,6 +301,28 @@ def test_an_output_that_is_also_used_elsewhere_stays_in_the_graph() -> None:
     assert labels.shape == (1, *SIZE)
 
 
+def test_a_tensor_that_a_branch_reads_stays_in_the_graph() -> None:
+    """Graphs inside a node read tensors of the graph around it by name."""
+    h = onnx.helper
+    graph = Graph()
+    resized = graph.resize(graph.logits())
+    inner = h.make_graph(
+        [h.make_node("ReduceMax", ["out"], ["inner"], axes=[1], name="/inner")],
+        "inside",
+        [],
+        [h.make_tensor_value_info("inner", 1, [1, 1, *SIZE])],
+    )
+    graph.end(resized, "out")
+    always = graph.constant(np.bool_(True))
+    branch = graph.add("If", always, then_branch=inner, else_branch=inner)
+    graph.end(branch, "largest", shape=(1, 1, *SIZE))
+    appended = append_postprocess(graph.model(), output="out")
+    labels, largest = run(appended.model, image())
+    whole, expected = run(graph.model(), image(), library=False)
+    np.testing.assert_array_equal(largest, expected)
+    np.testing.assert_array_equal(labels, whole.argmax(1))
+
+
 def test_labels_is_the_name_of_the_output_unless_it_is_taken() -> None:
     graph = Graph()
     graph.end(argmax(graph, graph.resize(graph.logits("labels")))[0], "out", 7)
@@ -392,121 +396,3 @@ def test_a_damaged_resize_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "_grid", lambda tail, options: "align_corners")
     with pytest.raises(ValueError, match=r"on random input 0 \d+ of 3456 labels .* at image 0, y"):
         append_postprocess(build(plain))
-
-
-def test_a_session_without_the_library_says_the_domain() -> None:
-    appended = append_postprocess(build(plain))
-    with pytest.raises(Exception, match=r"segpost.*Argmax|Argmax.*segpost"):
-        run(appended.model, image(), library=False)
-
-
-def test_saved_files(tmp_path: Path) -> None:
-    source, target = tmp_path / "model.onnx", tmp_path / "model.labels.onnx"
-    onnx.save(build(argmax), str(source))
-    append_postprocess(source).save(target)
-    onnx.checker.check_model(str(target))
-    np.testing.assert_array_equal(
-        run(str(target), image())[0], run(str(source), image(), library=False)[0]
-    )
-    with pytest.raises(ValueError, match=r"ends in \.onnx"):
-        append_postprocess(source).save(tmp_path / "model.bin")
-
-
-def test_more_than_two_gigabytes_of_external_data(tmp_path: Path) -> None:
-    """A table of 2.2 GB, of which the file system stores nothing; it is not read into memory."""
-    graph = Graph()
-    table = onnx.TensorProto(name="table", data_type=2, dims=[550, 4_000_000])
-    table.data_location = onnx.TensorProto.EXTERNAL
-    size = 550 * 4_000_000
-    for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", str(size))):
-        table.external_data.add(key=key, value=value)
-    graph.initializers.append(table)
-    row = graph.add("Gather", "table", graph.constant(np.array([3])), axis=0)
-    part = graph.add(
-        "Slice", row, graph.constant(np.array([0, 0])), graph.constant(np.array([1, 1]))
-    )
-    zero = graph.add("Reshape", graph.add("Cast", part, to=1), graph.constant(np.array([1])))
-    graph.end(graph.resize(graph.add("Add", graph.logits(), zero)))
-    source = tmp_path / "model.onnx"
-    source.write_bytes(graph.model().SerializeToString())
-    with (tmp_path / "weights.bin").open("wb") as file:
-        file.truncate(size)
-    appended = append_postprocess(source)
-    assert appended.check is not None
-    assert appended.check.differing == 0
-    appended.save(tmp_path / "labels.onnx")
-    assert (tmp_path / "labels.onnx").stat().st_size < 100_000
-    labels = run(str(tmp_path / "labels.onnx"), image())[0]
-    whole = run(str(source), image(), library=False)[0]
-    np.testing.assert_array_equal(labels, whole.argmax(1))
-
-
-class Exported(torch.nn.Module):
-    """A network as users write it, with labels or logits of the size of the image."""
-
-    def __init__(self, end: str, align_corners: bool) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.features = torch.nn.Conv2d(3, 8, 3, stride=4, padding=1)
-        self.head = torch.nn.Conv2d(8, CLASSES, 1)
-        self.end, self.align_corners = end, align_corners
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits, probabilities or labels."""
-        logits = self.head(torch.relu(self.features(x)))
-        full = torch.nn.functional.interpolate(
-            logits, x.shape[-2:], mode="bilinear", align_corners=self.align_corners
-        )
-        return {
-            "logits": full,
-            "softmax": full.softmax(1),
-            "argmax": full.argmax(1),
-            "last": full.permute(0, 2, 3, 1).argmax(-1, keepdim=True),
-        }[self.end]
-
-
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("end", ["logits", "softmax", "argmax", "last"])
-def test_exports_of_torch(tmp_path: Path, end: str, align_corners: bool, dynamic: bool) -> None:
-    network = Exported(end, align_corners).eval()
-    path = tmp_path / "model.onnx"
-    axes = {IMAGE: {0: "n", 2: "h", 3: "w"}} if dynamic else None
-    x = torch.randn(1, 3, *SIZE)
-    torch.onnx.export(
-        network, (x,), path, input_names=[IMAGE], dynamic_axes=axes, dynamo=False, opset_version=17
-    )
-    appended = append_postprocess(path, inputs=x.numpy())
-    assert appended.check is not None
-    assert appended.check.against == "the unchanged model"
-    assert appended.check.differing <= 2
-    labels = run(appended.model, {IMAGE: x.numpy()})[0]
-    logits = Exported("logits", align_corners).eval()(x).detach().numpy()
-    assert (labels != logits.argmax(1)).sum() <= 2
-
-
-def test_external_data_stay_where_they_are(tmp_path: Path) -> None:
-    source = tmp_path / "a" / "model.onnx"
-    source.parent.mkdir()
-    onnx.save(
-        build(argmax),
-        str(source),
-        save_as_external_data=True,
-        location="weights.bin",
-        size_threshold=1024,
-    )
-    appended = append_postprocess(source)
-    assert appended.check is not None
-    assert appended.folder == source.parent
-    with pytest.raises(ValueError, match=r"the weights are in 'weights\.bin' in .*write it to"):
-        appended.save(tmp_path / "model.labels.onnx")
-    appended.save(source.parent / "model.labels.onnx")
-    assert sorted(path.name for path in source.parent.iterdir()) == [
-        "model.labels.onnx",
-        "model.onnx",
-        "weights.bin",
-    ]
-    np.testing.assert_array_equal(
-        run(str(source.parent / "model.labels.onnx"), image())[0],
-        run(str(source), image(), library=False)[0],
-    )

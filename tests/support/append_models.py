@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from segpost.runtimes import library as library_of
+
 CLASSES = 5
 SIDES = (6, 9)  # of the logits
 SIZE = (48, 72)
@@ -81,3 +83,21 @@ class Graph:
         opsets = [h.make_opsetid("", self.opset)]
         opsets += [h.make_opsetid(domain, version) for domain, version in self.domains.items()]
         return h.make_model(graph, opset_imports=opsets, ir_version=8, functions=self.functions)
+
+
+def run(model: Any, feeds: dict[str, Any], outputs: Any = None, library: bool = True) -> Any:
+    """The outputs of a model in ONNX Runtime."""
+    onnxruntime: Any = importlib.import_module("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if library:
+        options.register_custom_ops_library(library_of("onnxruntime"))
+    data = model if isinstance(model, str) else model.SerializeToString()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return session.run(outputs, feeds)
+
+
+def image(*shape: int, seed: int = 9) -> dict[str, Any]:
+    """An input of the network."""
+    shape = shape or (1, 3, *SIZE)
+    return {IMAGE: np.random.default_rng(seed).normal(size=shape).astype(np.float32)}
