@@ -252,7 +252,7 @@ def test_a_check_counts_and_refuses() -> None:
     tail, options = tail_of(RESIZE), options_of()
     plan = make_plan(tail, options, {})
     report = check_labels(FakeRuns(plan), tail, options, plan, None)
-    assert (report.inputs, report.pixels) == (3, 3 * 48 * 72)
+    assert (report.inputs, report.pixels, report.classes) == (3, 3 * 48 * 72, 5)
     assert report.differing < 5
     text = (
         r"on random input 0 72 of 3456 labels are not those of the unchanged model in a runtime, "

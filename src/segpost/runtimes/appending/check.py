@@ -52,7 +52,8 @@ def check_labels(
     feeds = [*users, *make_inputs(specs)]
     names = [f"inputs[{i}]" for i in range(len(users))]
     names += [f"random input {i}" for i in range(len(feeds) - len(users))]
-    pixels, differing, clipped, margin, against = 0, 0, 0, 0.0, set()
+    pixels, differing, clipped, margin = 0, 0, 0, 0.0
+    against, classes = set(), set()
     # Model after model, as one is in memory at a time.
     own = [tail.labels_of(runs.run_unchanged(feed), plan.threshold) for feed in feeds]
     all_logits = [np.asarray(runs.run_logits(feed)) for feed in feeds]
@@ -67,6 +68,7 @@ def check_labels(
                 f"{expected.shape}: the model's shapes are not those of its file"
             )
         pixels += labels.size
+        classes.update(np.unique(labels).tolist())
         places = np.argwhere(labels != expected)
         if not len(places):
             continue
@@ -80,7 +82,7 @@ def check_labels(
         clipped += int(ties.is_clipped.sum())
         margin = max(margin, float(ties.gaps[~ties.is_clipped].max(initial=0)))
     words = " and ".join(sorted(against))
-    return CheckReport(len(feeds), pixels, differing, clipped, margin, words)
+    return CheckReport(len(feeds), pixels, len(classes), differing, clipped, margin, words)
 
 
 def _expected_labels(

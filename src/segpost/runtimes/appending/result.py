@@ -21,6 +21,8 @@ class CheckReport(NamedTuple):
     inputs : int
         How many inputs were run.
     pixels : int
+    classes : int
+        How many classes there were among the labels; a check of one class says little.
     differing : int
         Pixels whose label is another, each explained by what the runtime rounds.
     clipped : int
@@ -33,13 +35,15 @@ class CheckReport(NamedTuple):
 
     inputs: int
     pixels: int
+    classes: int
     differing: int
     clipped: int
     margin: float
     against: str
 
     def __str__(self) -> str:
-        of = f"{self.inputs} inputs, {self.pixels} pixels: "
+        plural = "es" if self.classes > 1 else ""
+        of = f"{self.inputs} inputs, {self.pixels} pixels of {self.classes} class{plural}: "
         if not self.differing:
             return f"{of}all labels are those of {self.against}"
         reasons = []
