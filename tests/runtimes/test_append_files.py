@@ -113,6 +113,7 @@ def test_exports_of_torch(tmp_path: Path, end: str, align_corners: bool, dynamic
     assert appended.check is not None
     assert appended.check.against == "the unchanged model"
     assert appended.check.differing <= 2
+    assert appended.size == (None if dynamic else SIZE)  # which the file computes, too
     labels = run(appended.model, {IMAGE: x.numpy()})[0]
     logits = Exported("logits", align_corners).eval()(x).detach().numpy()
     assert (labels != logits.argmax(1)).sum() <= 2

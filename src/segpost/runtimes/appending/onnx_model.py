@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from segpost._core.text import suggest_name
 from segpost.runtimes.appending.onnx_steps import name_node, own_size, read_step
+from segpost.runtimes.appending.steps import fix_sides
 from segpost.runtimes.appending.tail import Tail, find_tail, understand
 from segpost.runtimes.graph import import_package, refuse_damage
 from segpost.runtimes.onnx import OWN_DOMAINS, GraphReader, trace_tensor
@@ -130,8 +131,11 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
         others=others,
         maker="" if last + 1 >= len(operators) else operators[last + 1].name,
     )
-    own = None if node is None else own_size(reader, node, name_node(node), shape)
-    return replace(tail, own=own)
+    if node is None:
+        return tail
+    own = own_size(reader, node, name_node(node), shape)
+    result = shapes.get(node.output[0], ("", ()))[1]
+    return replace(tail, own=fix_sides(own, result, tail.spatial))
 
 
 def _choose_output(model: OnnxModel, names: list[str], output: str | int | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from segpost._core.text import suggest_name
 from segpost.runtimes.appending.openvino_steps import TYPES, name_node, own_size, read_step
+from segpost.runtimes.appending.steps import fix_sides
 from segpost.runtimes.appending.tail import Tail, find_tail, understand
 from segpost.runtimes.graph import Trace, import_package, refuse_damage
 from segpost.runtimes.openvino import trace_result
@@ -101,8 +102,11 @@ def read_tail(model: OpenvinoModel, output: str | int | None) -> Tail:
         dtype=dtypes[word],
         others=tuple(name for i, name in enumerate(names) if i != index),
     )
-    own = None if resize is None else own_size(resize, name_node(resize), shape)
-    return replace(tail, own=own)
+    if resize is None:
+        return tail
+    own = own_size(resize, name_node(resize), shape)
+    result = _sides(resize.output(0).get_partial_shape())
+    return replace(tail, own=fix_sides(own, result, tail.spatial))
 
 
 def _choose_output(model: OpenvinoModel, names: list[str], output: str | int | None) -> int:

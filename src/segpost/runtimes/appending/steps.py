@@ -39,6 +39,14 @@ class OwnSize(NamedTuple):
     places: tuple[int, int] = (2, 3)
 
 
+def fix_sides(own: OwnSize, shape: tuple[int | None, ...], spatial: tuple[int, int]) -> OwnSize:
+    """Return a size with the sides that the shape of the result has, where it has both."""
+    if own.sides is not None or len(shape) != 4:
+        return own
+    height, width = (shape[axis] for axis in spatial)
+    return own if height is None or width is None else OwnSize((height, width))
+
+
 def refuse(name: str, reason: str, cure: str) -> NoReturn:
     """Raise the error of a node that segpost cannot replace."""
     raise ValueError(f"{name} {reason}; {cure}")
