@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ import numpy as np
 import segpost
 from benches.harness import measure, scenes
 from benches.harness.jobs import Contender, need
+from segpost.runtimes import library
 
 Graph = Callable[[], np.ndarray]
 
@@ -91,12 +93,18 @@ def onnxruntime_pairs(sizes: Sizes, logits: np.ndarray) -> Iterator[Pair]:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.register_custom_ops_library(segpost.runtimes.library("onnxruntime"))
+        options.register_custom_ops_library(library("onnxruntime"))
         session = runtime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        calls.append(lambda session=session: session.run(None, {"x": logits})[0])
+        calls.append(partial(run_session, session, logits))
     yield Pair("ONNX Runtime", *calls)
+
+
+def run_session(session: Any, logits: np.ndarray) -> np.ndarray:
+    """The labels of ONNX Runtime."""
+    labels: np.ndarray = session.run(None, {"x": logits})[0]
+    return labels
 
 
 def openvino_pairs(sizes: Sizes, logits: np.ndarray) -> Iterator[Pair]:
@@ -130,7 +138,7 @@ def openvino_pairs(sizes: Sizes, logits: np.ndarray) -> Iterator[Pair]:
     model = ov.Model([node.output(0)], [x], "segpost")
     yield Pair("OpenVINO, Python", standard, compiled(ov.Core(), model))
     try:
-        library = segpost.runtimes.library("openvino")
+        path_of_library = library("openvino")
     except FileNotFoundError as error:
         print(f"left out: {error}", file=sys.stderr)
         return
@@ -138,7 +146,7 @@ def openvino_pairs(sizes: Sizes, logits: np.ndarray) -> Iterator[Pair]:
         path = os.path.join(folder, "model.xml")
         ov.save_model(model, path)
         core = ov.Core()
-        core.add_extension(library)
+        core.add_extension(path_of_library)
         read = core.read_model(path)
         yield Pair("OpenVINO, C++", standard, compiled(core, read))
 
@@ -191,6 +199,11 @@ def pairs(
         yield from torch_pairs(sizes, logits, folder)
 
 
+def call_once(graph: Graph) -> tuple[np.ndarray]:
+    """The outputs of a graph, as a contender gives them."""
+    return (graph(),)
+
+
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benches.runtimes.operators")
@@ -214,7 +227,10 @@ def main() -> int:
                 differing = int((standard != ours).sum())
                 assert np.array_equal(ours, segpost.argmax(logits, size=sizes.size))
                 slow, fast = measure.interleave(
-                    [Contender("standard", pair.standard), Contender("segpost", pair.ours)],
+                    [
+                        Contender("standard", partial(call_once, pair.standard)),
+                        Contender("segpost", partial(call_once, pair.ours)),
+                    ],
                     options.rounds,
                 )
                 where = f"{sizes.classes} x {sizes.size[0]} x {sizes.size[1]}"

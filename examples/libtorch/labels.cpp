@@ -3,7 +3,8 @@
 //     labels LIBRARY PACKAGE N H W < images.f32 > labels_and_colors.u8
 //
 // LIBRARY is the path that segpost.runtimes.library("torch") gives, PACKAGE is of export_labels.py.
-// The input is (N, 3, H, W) float32; the output are labels (N, H, W) and colors (N, H, W, 3), uint8.
+// The input is (N, 3, H, W) float32; the output are labels (N, H, W) and colors (N, H, W, 3),
+// uint8.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>

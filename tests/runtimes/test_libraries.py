@@ -99,18 +99,20 @@ def test_an_old_onnxruntime_is_refused() -> None:
         pytest.skip(str(error))
     text: list[bytes] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
     def create_status(code: int, message: bytes) -> int:
         text.append(message)
         return 1
 
-    table = (ctypes.c_void_p * 234)(ctypes.cast(create_status, ctypes.c_void_p).value)
+    functions = (
+        ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)(create_status),
+        ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)(lambda version: get_api(version)),
+    )
+    table = (ctypes.c_void_p * 234)(ctypes.cast(functions[0], ctypes.c_void_p).value)
 
-    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)
     def get_api(version: int) -> int | None:
         return ctypes.addressof(table) if version <= 16 else None
 
-    base = (ctypes.c_void_p * 2)(ctypes.cast(get_api, ctypes.c_void_p).value)
+    base = (ctypes.c_void_p * 2)(ctypes.cast(functions[1], ctypes.c_void_p).value)
     register = ctypes.CDLL(path).RegisterCustomOps
     register.restype = ctypes.c_void_p
     assert register(None, base) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_argmax_of_every_type(logits: np.ndarray, kind: str, axis: int) -> None:
 
 def test_argmax_of_bfloat16(logits: np.ndarray) -> None:
     """The runtime takes bfloat16 as an OrtValue; here a Cast makes it."""
-    import onnx
+    onnx: Any = importlib.import_module("onnx")
 
     h = onnx.helper
     nodes = [
@@ -106,8 +107,10 @@ def test_sigmoid_heads_and_quantized_logits() -> None:
     np.testing.assert_array_equal(labels, seg.labels)
     np.testing.assert_allclose(confidence, seg.confidence, atol=2e-6)
     values = rng.integers(-128, 128, (1, 5, 9, 13)).astype(np.int8)
-    scale = 0.0625, 3.0
-    labels, confidence = run("Argmax", [values, size_of(*SIZE)], 2, quantization=list(scale))
+    scale = 0.0625, 3
+    labels, confidence = run(
+        "Argmax", [values, size_of(*SIZE)], 2, quantization=[scale[0], float(scale[1])]
+    )
     seg = segpost.postprocess(values, size=SIZE, quantization=scale, want=("labels", "confidence"))
     np.testing.assert_array_equal(labels, seg.labels)
     np.testing.assert_array_equal(confidence, seg.confidence)
@@ -141,7 +144,7 @@ def test_colors(logits: np.ndarray, kind: str) -> None:
     (color,) = run("Colorize", [labels, colors])
     np.testing.assert_array_equal(color, segpost.colorize(labels, palette))
     image = rng.integers(0, 256, (2, *SIZE, 3), np.uint8)
-    for weights in (None, np.float32([0.25]), np.float32(np.linspace(0, 1, 6))):
+    for weights in (None, np.array([0.25], np.float32), np.linspace(0, 1, 6, dtype=np.float32)):
         (blended,) = run("Overlay", [image, labels, colors, weights], contour=2)
         alpha: Any = 0.5 if weights is None else [float(weight) for weight in weights]
         alpha = alpha[0] if weights is not None and len(weights) == 1 else alpha
@@ -163,7 +166,7 @@ def test_dense_crf(logits: np.ndarray) -> None:
     image = np.random.default_rng(6).integers(0, 256, (2, 9, 13, 3), np.uint8)
     for name in ("pydensecrf", "deeplab"):
         (refined,) = run("DenseCRF", [probabilities, image], preset=name, iterations=3)
-        crf = segpost.DenseCRF.preset(name, iterations=3)  # type: ignore[arg-type]
+        crf = segpost.DenseCRF.preset(name, iterations=3)
         np.testing.assert_array_equal(refined, crf(probabilities, image))
     (refined,) = run("DenseCRF", [probabilities, image], bilateral_weight=0.0, gaussian_sigma=2.0)
     crf = segpost.DenseCRF(gaussian={"sigma": 2.0, "weight": 3.0}, bilateral=None)
@@ -231,8 +234,8 @@ def wrong_inputs() -> list[tuple[str, list[Any], dict[str, Any], str]]:
         ("Colorize", [labels, colors[:, :2]], {}, r"palette must be \(K, 3\), got \(2, 2\)"),
         ("Colorize", [labels[0], colors], {}, r"labels must be \(N, H, W\), got 2 dimensions"),
         ("Overlay", [image[:, :3], labels, colors], {}, "must have the labels' pixels"),
-        ("Overlay", [image, labels, colors, np.float32([2])], {}, "alpha must be in 0..1"),
-        ("Overlay", [image, labels, colors, np.float32([])], {}, "alpha is empty"),
+        ("Overlay", [image, labels, colors, np.array([2], np.float32)], {}, "alpha must be in"),
+        ("Overlay", [image, labels, colors, np.array([], np.float32)], {}, "alpha is empty"),
         ("Overlay", [image, labels, colors], {"contour": 65}, "contour must be in 0..64"),
         ("ConfusionMatrix", [labels, labels + 7], {"num_classes": 7}, "target has 20 values out"),
         ("ConfusionMatrix", [labels + 7, labels], {"num_classes": 7}, "preds have 20 values out"),
@@ -280,7 +283,7 @@ def test_sessions_and_threads_at_the_same_time(logits: np.ndarray) -> None:
 
 def test_a_graph_of_several_operators(logits: np.ndarray) -> None:
     """From logits to an overlay, with the size of the image computed in the graph."""
-    import onnx
+    onnx: Any = importlib.import_module("onnx")
 
     h = onnx.helper
     colors = np.random.default_rng(7).integers(0, 256, (6, 3), np.uint8)

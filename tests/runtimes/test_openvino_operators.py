@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def logits() -> np.ndarray:
 
 def parameters(arrays: list[np.ndarray]) -> list[Any]:
     """Inputs of dynamic shapes."""
-    from openvino import opset13
+    opset13: Any = importlib.import_module("openvino.opset13")
 
     return [opset13.parameter([-1] * array.ndim, array.dtype) for array in arrays]
 
@@ -46,7 +47,7 @@ def run_saved(
     node: Any, inputs: list[Any], arrays: list[Any], folder: Path, *extensions: Any
 ) -> Any:
     """The outputs of a graph of one operator, after it was saved and read."""
-    import openvino
+    openvino: Any = importlib.import_module("openvino")
 
     path = folder / "model.xml"
     openvino.save_model(openvino.Model(node.outputs(), inputs, "operator"), path)
@@ -76,7 +77,7 @@ def cases(logits: np.ndarray) -> dict[str, tuple[str, list[np.ndarray], dict[str
     both: Any = ("labels", "confidence")
     exact = segpost.postprocess(logits, size=SIZE, want=both)
     sigmoid = segpost.postprocess(head, size=SIZE, threshold=0.25, want=both)
-    scaled = segpost.postprocess(quantized, size=SIZE, quantization=(0.5, 3.0), want=both)
+    scaled = segpost.postprocess(quantized, size=SIZE, quantization=(0.5, 3), want=both)
     crf = segpost.DenseCRF(
         iterations=2, gaussian={"sigma": 1.0, "weight": 2.0}, bilateral=None, quality="fast"
     )
@@ -104,7 +105,7 @@ def cases(logits: np.ndarray) -> dict[str, tuple[str, list[np.ndarray], dict[str
         "color": ("Colorize", [labels, colors], {}, [segpost.colorize(labels, palette)]),
         "overlay": ("Overlay", [image, labels, colors], {},
                     [segpost.overlay(image, labels, palette)]),
-        "alpha": ("Overlay", [image, labels, colors, np.float32([0.25])], {"contour": 1},
+        "alpha": ("Overlay", [image, labels, colors, np.array([0.25], np.float32)], {"contour": 1},
                   [segpost.overlay(image, labels, palette, alpha=0.25, contour=1)]),
         "counts": ("ConfusionMatrix", [labels, target], {"num_classes": 6, "ignore_index": [255]},
                    [counts]),
@@ -155,7 +156,8 @@ def built(name: str) -> str:
 
 
 def test_a_constant_size_is_a_static_shape(operators: Any) -> None:
-    from openvino import PartialShape, opset13
+    openvino: Any = importlib.import_module("openvino")
+    opset13: Any = importlib.import_module("openvino.opset13")
 
     logits = opset13.parameter([2, 6, 9, 13], np.float32)
     size = opset13.constant(np.array(SIZE), dtype=np.int64)
@@ -166,14 +168,14 @@ def test_a_constant_size_is_a_static_shape(operators: Any) -> None:
         ([2, -1, -1], operators.Argmax(logits, opset13.parameter([2], np.int64))),
     ]
     for shape, node in shapes:
-        assert node.output(0).partial_shape == PartialShape(shape)
+        assert node.output(0).partial_shape == openvino.PartialShape(shape)
         assert len(node.outputs()) == 1
 
 
 def test_half_precision_has_the_same_labels(operators: Any, logits: np.ndarray) -> None:
     """bfloat16, which NumPy does not have, and float16: the logits are small integers."""
-    import openvino
-    from openvino import opset13
+    openvino: Any = importlib.import_module("openvino")
+    opset13: Any = importlib.import_module("openvino.opset13")
 
     for kind in ("bf16", "f16"):
         x = opset13.parameter([-1, 6, -1, -1], np.float32)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 
-import segpost
+from segpost.runtimes import library
 
 # The outputs of every operator and their types in ONNX: 1 float, 2 uint8, 6 int32, 7 int64.
 OUTPUTS = {
@@ -24,7 +25,7 @@ def make_model(name: str, inputs: list[Any], outputs: int = 1, **attributes: Any
 
     Shapes are dynamic.
     """
-    import onnx
+    onnx: Any = importlib.import_module("onnx")
 
     h = onnx.helper
     names = ["" if value is None else f"x{i}" for i, value in enumerate(inputs)]
@@ -50,7 +51,7 @@ def make_model(name: str, inputs: list[Any], outputs: int = 1, **attributes: Any
 
 def type_of(value: Any) -> int:
     """The type of an array's elements in ONNX."""
-    import onnx
+    onnx: Any = importlib.import_module("onnx")
 
     if isinstance(value, int):
         return value
@@ -59,12 +60,12 @@ def type_of(value: Any) -> int:
 
 def make_session(model: bytes) -> Any:
     """A session with the operators, of one thread, that prints no errors."""
-    import onnxruntime
+    onnxruntime: Any = importlib.import_module("onnxruntime")
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    options.register_custom_ops_library(segpost.runtimes.library("onnxruntime"))
+    options.register_custom_ops_library(library("onnxruntime"))
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

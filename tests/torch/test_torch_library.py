@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import segpost
-
 pytest.importorskip("segpost._cpu")
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.runtimes]
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "libtorch"
@@ -21,10 +19,11 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "libtorch"
 def library() -> str:
     """The library, which is built where it is missing."""
     pytest.importorskip("torch")
+    from segpost.runtimes import library as path_of
     from segpost.runtimes.builds import build
 
     try:
-        return segpost.runtimes.library("torch")
+        return path_of("torch")
     except FileNotFoundError:
         try:
             return str(build("torch"))

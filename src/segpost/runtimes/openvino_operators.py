@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import openvino
+import openvino  # type: ignore[import-not-found,unused-ignore]
 from openvino import Dimension, PartialShape, Type
 
 from segpost._core.arguments import check_choice
@@ -40,7 +40,7 @@ QUALITIES = ("default", "fast", "high", "exact")
 NO_THRESHOLD = 0.0  # a saved graph has a value of every attribute
 
 
-class _Operator(openvino.Op):  # type: ignore[misc]
+class _Operator(openvino.Op):  # type: ignore[misc,unused-ignore]
     """An operator whose attributes are a dictionary, with the defaults of its class."""
 
     defaults: ClassVar[dict[str, Any]] = {}
@@ -335,13 +335,14 @@ class DenseCRF(_Operator):
             raise ValueError(f"image has {len(image)} images, probabilities {len(probabilities)}")
         refined = _write(outputs[0], probabilities.shape)
         options = self._options()
-        for one in zip(probabilities, image, [options] * len(image), refined, strict=True):
-            call("dense_crf", *(v if v is options else describe_array(v) for v in one))
+        for one in zip(probabilities, image, refined, strict=True):
+            start, guide, result = map(describe_array, one)
+            call("dense_crf", start, guide, options, result)
 
     def _options(self) -> CrfOptions:
         """Return the options of the attributes."""
         attributes = self.attributes
-        check_choice(attributes["preset"], "preset", PRESETS)
+        check_choice(attributes["preset"], "preset", tuple(PRESETS))
         check_choice(attributes["quality"], "quality", QUALITIES)
         options = CrfOptions(ctypes.sizeof(CrfOptions))
         options.quality = QUALITIES.index(attributes["quality"])
