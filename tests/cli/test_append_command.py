@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from segpost.cli import main
+from segpost.cli.commands.append import EXAMPLES
 
 
 @pytest.mark.parametrize(
@@ -102,3 +104,21 @@ def test_files(
     assert "pass --input that it takes, or --no-check" in capsys.readouterr().err
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["labels.onnx", "model.onnx", "small.onnx", "x.npy"]
+
+
+@pytest.mark.runtimes
+@pytest.mark.filterwarnings("default")
+def test_the_examples_of_the_help_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx: Any = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    openvino: Any = pytest.importorskip("openvino")
+    from append_models import Graph
+
+    monkeypatch.chdir(tmp_path)
+    graph = Graph()
+    graph.end(graph.resize(graph.logits()))
+    onnx.save(graph.model(), "deeplab.onnx")
+    openvino.save_model(openvino.Core().read_model("deeplab.onnx"), "deeplab.xml")
+    for example in EXAMPLES:
+        assert main(shlex.split(example)[1:]) == 0
+    assert Path("deeplab.picture.bin").is_file()
