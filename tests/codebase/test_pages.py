@@ -45,7 +45,8 @@ PEERS = frozenset(
     ("docs/guides/coco.md", "docs/guides/runtimes/nnunet.md", "docs/guides/runtimes/torchio.md")
 )
 RUNTIMES = frozenset(
-    f"docs/guides/{name}.md" for name in ("runtimes/onnxruntime", "runtimes/openvino", "video")
+    f"docs/guides/{name}.md"
+    for name in ("runtimes/append", "runtimes/onnxruntime", "runtimes/openvino", "video")
 )
 
 

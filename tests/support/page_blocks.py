@@ -57,6 +57,7 @@ INSTALLERS = (
     "python -m benches.queries",
     "python -m benches.runtimes",
     "python -m benches.runtimes.operators",
+    "python -m benches.runtimes.orders",
     "python -m benches.threads",
     "python -m benches.volumes",
     "python -m tools.release",

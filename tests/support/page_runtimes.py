@@ -20,6 +20,7 @@ from PIL import Image
 NEEDS: dict[str, tuple[str, ...]] = {  # packages, by the name of the page
     "onnxruntime": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
+    "append": ("onnx", "onnxruntime", "openvino"),
     "keras-hub": ("tensorflow",),
     "litert": ("tensorflow",),
     "jax": ("jax",),
@@ -162,6 +163,12 @@ def openvino() -> dict[str, Any]:
     }
 
 
+def append() -> dict[str, Any]:
+    """Names of the page on models that end in labels, and deeplab.onnx."""
+    photograph = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)
+    return {**openvino(), **onnxruntime(), "photograph": photograph}
+
+
 def keras_hub() -> dict[str, Any]:
     """Names of its page."""
     tf = pytest.importorskip("tensorflow")
@@ -269,6 +276,7 @@ INPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "transformers": transformers,
     "onnxruntime": onnxruntime,
     "openvino": openvino,
+    "append": append,
     "keras-hub": keras_hub,
     "litert": litert,
     "jax": jax,
