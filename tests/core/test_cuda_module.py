@@ -19,6 +19,7 @@ from fake_devices import Cuda
 import segpost
 from segpost._backends import registry
 from segpost._core import cuda_module
+from segpost._core.installers import find_installer
 from segpost._core.version import UNKNOWN
 from segpost.cli import main
 
@@ -27,7 +28,7 @@ def device_count(): return {devices}, {problem!r}
 def capability(device): return {capabilities}[device]
 def architectures(): return {architectures!r}
 """
-BUILD = f"with nvcc: {cuda_module.BUILD}"
+BUILD = f"with nvcc: SEGPOST_CUDA=ON {find_installer().rebuild}"
 WSL = ", such as that of WSL 2"
 Install = Callable[..., None]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import platform_cases
+import platform_results
 import pytest
 
 import segpost
@@ -80,10 +81,10 @@ def test_every_kernel_gives_what_this_processor_gives(
     """Labels, counts, colors, codes and errors are the same bytes at every level of either."""
     from segpost import _cpu
 
-    emulate(system, TESTS / "support/platform_cases.py", tmp_path / "neon.npz")
+    emulate(system, TESTS / "support/platform_results.py", tmp_path / "neon.npz")
     there = np.load(tmp_path / "neon.npz")
     for level in _cpu.levels():
-        here = platform_cases.results_at(level)
+        here = platform_results.results_at(level)
         assert list(there) == list(here)
         differ = [name for name in here if not is_near(there[name], here[name], name)]
         assert not differ

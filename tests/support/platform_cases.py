@@ -1,14 +1,8 @@
-"""Calls of every kernel whose results must be the same bytes on every processor.
-
-`python platform_cases.py FILE [LEVEL]` runs them at a SIMD level of this processor, the best one by
-default, and writes the results into a .npz file.
-"""
+"""Calls of every kernel whose results must be the same bytes on every processor."""
 
 from __future__ import annotations
 
 import json
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +16,7 @@ from surface_cases import awkward_pairs
 import segpost
 from segpost._core.sampling import GRIDS
 
-Case = Callable[[], Any]
+Case = Callable[..., Any]
 FLOATS = ("float32", "float64", "float16")
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 CLASSES = (2, 5, 19, 33, 70)
@@ -193,7 +187,7 @@ def of_counts() -> Iterator[tuple[str, Case]]:
         strata = random.integers(0, 3, shape, np.uint8)
         yield (
             f"strata {seed}",
-            lambda p=preds, t=target, c=classes, v=void, s=strata: _measured(
+            lambda p=preds, t=target, c=classes, v=void, s=strata: _count(
                 segpost.ConfusionMatrix(c, ignore_index=v.tolist(), strata=3), p, t, strata=s
             ),
         )
@@ -204,7 +198,7 @@ def of_counts() -> Iterator[tuple[str, Case]]:
         )
 
 
-def _measured(measure: Any, *arguments: Any, **options: Any) -> str:
+def _count(measure: Any, *arguments: Any, **options: Any) -> str:
     measure.update(*arguments, **options)
     text: str = measure.to_json()
     return text
@@ -225,11 +219,11 @@ def of_measures() -> Iterator[tuple[str, Case]]:
         for measure in (segpost.BoundaryF, segpost.BoundaryIoU, segpost.TrimapIoU):
             yield (
                 f"{measure.__name__} {seed}",
-                lambda m=measure, p=preds, t=target: _measured(m(5, ignore_index=255), p, t),
+                lambda m=measure, p=preds, t=target: _count(m(5, ignore_index=255), p, t),
             )
         yield (
             f"InstanceIoU {seed}",
-            lambda p=preds, t=target, i=instances: _measured(
+            lambda p=preds, t=target, i=instances: _count(
                 segpost.InstanceIoU(5, things={1: 20.0, 3: 7.5}, ignore_index=255), p, t, i
             ),
         )
@@ -247,7 +241,7 @@ def of_measures() -> Iterator[tuple[str, Case]]:
         options = {"volume": True} if volume else {}
         yield (
             f"SurfaceDistance {pair.name}",
-            lambda p=pair, o=options: _measured(
+            lambda p=pair, o=options: _count(
                 segpost.SurfaceDistance(2, spacing=p.spacing, ignore_index=255, tolerance=1.0),
                 p.preds[None],
                 p.target[None],
@@ -259,7 +253,7 @@ def of_measures() -> Iterator[tuple[str, Case]]:
     for name, case in segments.items():
         yield (
             f"PanopticQuality {name}",
-            lambda c=case: _measured(
+            lambda c=case: _count(
                 segpost.PanopticQuality(THINGS, STUFF, ignore_index=VOID_CATEGORY), *c.maps
             ),
         )
@@ -268,15 +262,15 @@ def of_measures() -> Iterator[tuple[str, Case]]:
 def _calibration(logits: np.ndarray, target: np.ndarray) -> list[Any]:
     """Its counts, and errors of it: a sum of confidences has rounded ones."""
     measure = segpost.Calibration(5, ignore_index=255)
-    totals = json.loads(_measured(measure, logits, target))["totals"]
+    totals = json.loads(_count(measure, logits, target))["totals"]
     counts = [np.array([row[:-1] for row in totals[name]]) for name in ("confidence", "classes")]
     return [*counts, np.float32(measure.compute().ece)]
 
 
 def _regions(target: np.ndarray) -> list[Any]:
     """All columns of the table of one image."""
-    found = segpost.regions(target[0], ignore_index=255)
-    columns = (found.labels, found.areas, found.boxes, found.centroids, found.perimeters)
+    table = segpost.regions(target[0], ignore_index=255)
+    columns = (table.labels, table.areas, table.boxes, table.centroids, table.perimeters)
     return [np.asarray(column) for column in columns]
 
 
@@ -297,8 +291,8 @@ def _query_results(head: Any, task: Any, dialect: Any) -> list[Any]:
         head.classes, head.masks, task=task, dialect=dialect, size=(77, 101)
     )
     segments = result.segments or ()
-    found = [(s.id, s.label, s.area, s.box) for s in segments]
-    return [result.labels, found, np.float32([s.score for s in segments])]
+    rows = [(s.id, s.label, s.area, s.box) for s in segments]
+    return [result.labels, rows, np.array([s.score for s in segments], np.float32)]
 
 
 def of_images() -> Iterator[tuple[str, Case]]:
@@ -312,15 +306,14 @@ def of_images() -> Iterator[tuple[str, Case]]:
             yield f"letterbox {seed} {dtype}", lambda b=box, i=image, d=dtype: b.apply(i, dtype=d)
         for average in ("probabilities", "logits"):
             parts = [adversarial("normal", (4, 6, 7), 10 * seed + k) for k in range(4)]
-            yield f"merger {seed} {average}", lambda a=average, p=parts: _merged(a, p)
+            yield f"merger {seed} {average}", lambda a=average, p=parts: _merge_windows(a, p)
 
 
-def _merged(average: Any, parts: list[np.ndarray]) -> list[Any]:
+def _merge_windows(average: Any, parts: list[np.ndarray]) -> list[Any]:
     merger = segpost.Merger((40, 45), 4, average=average)
     for part, window in zip(parts, segpost.windows((40, 45), (24, 28), (16, 17)), strict=True):
         merger.add(part, window=window)
-    result = merger.result(want=("labels", "confidence"))
-    return [result.labels, result.confidence]
+    return [np.asarray(merger.result())]
 
 
 def of_crf() -> Iterator[tuple[str, Case]]:
@@ -335,7 +328,7 @@ def of_crf() -> Iterator[tuple[str, Case]]:
             "row": {"normalization": "row"},
             "fast": {"quality": "fast"},
             "high": {"quality": "high"},
-            "measured": {"tolerance": 1e-3},
+            "tolerance": {"tolerance": 1e-3},
             "exact": {"method": "exact", "iterations": 2},
             "matrix": {"compatibility": 1 - np.eye(labels) * 0.5},
         }.items():
@@ -359,46 +352,3 @@ FAMILIES = (
     of_images,
     of_crf,
 )
-
-
-def results_of(case: Case) -> list[np.ndarray]:
-    """The arrays of a case; of an error its sentence, which has counts and places."""
-    try:
-        value = case()
-    except (ValueError, TypeError) as error:
-        value = f"{type(error).__name__}: {error}"
-    parts: list[np.ndarray] = []
-    pending = [value]
-    while pending:
-        part = pending.pop(0)
-        if isinstance(part, (np.ndarray, np.floating)):
-            parts.append(np.asarray(part))
-        elif isinstance(part, (list, segpost.TopK)):
-            pending = [*part, *pending]
-        else:
-            parts.append(np.frombuffer(repr(part).encode(), np.uint8))
-    return parts
-
-
-def results_at(level: str | None = None) -> dict[str, np.ndarray]:
-    """The results of all cases at a SIMD level of this processor, the best one by default."""
-    from segpost import _cpu
-
-    best = _cpu.level()
-    _cpu.use_level(level or best)
-    results: dict[str, np.ndarray] = {}
-    try:
-        with segpost.use_backend("native"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for family in FAMILIES:
-                for name, case in family():
-                    for i, part in enumerate(results_of(case)):
-                        results[f"{name} #{i}"] = part
-    finally:
-        _cpu.use_level(best)
-    return results
-
-
-if __name__ == "__main__":
-    file, *level = sys.argv[1:]
-    np.savez(file, **results_at(*level))

@@ -1,5 +1,6 @@
 /* A plugin of QEMU's user mode: at every getppid of the program it writes how many instructions the
- * program has executed, a line to stderr. The declarations are those of plugin API 1 (QEMU 4.2 to 8). */
+ * program has executed, a line to stderr. The declarations are those of plugin API 1 (QEMU 4.2 to
+ * 8). */
 #include <stdint.h>
 #include <stdio.h>
 

@@ -41,9 +41,8 @@ bool launch_confusion(const ConfusionJob &job, const CancelToken &cancelled, std
     // Several tasks a thread, because one that has to wake up comes late; but each ends with a walk
     // over its table.
     const std::int64_t pixels = job.target.n * job.target.h * job.target.w;
-    const std::int64_t table_size =
-        std::min<std::int64_t>(job.rule.classes + 1, 256) * (job.rule.classes + 1) *
-        (job.stratum.count + 1);
+    const std::int64_t table_size = std::min<std::int64_t>(job.rule.classes + 1, 256) *
+                                    (job.rule.classes + 1) * (job.stratum.count + 1);
     const std::int64_t least = std::max(pixels_per_task / 4, 8 * table_size);
     const std::int64_t most = std::max(pixels_per_task, 4 * least);
     const std::int64_t step =

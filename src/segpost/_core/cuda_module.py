@@ -11,13 +11,12 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
-from segpost._core.load_errors import REBUILD
+from segpost._core.installers import find_installer
 from segpost._core.version import UNKNOWN, package_version
 
 INSTALL = 'pip install "segpost[cuda]"'
-# What installs the wheel of this Python again, and what compiles segpost with its CUDA backend.
+# What installs the wheel of this Python again.
 REINSTALL = "pip install --force-reinstall --no-cache-dir --no-deps segpost-cuda"
-BUILD = f"SEGPOST_CUDA=ON {REBUILD}"
 # A build of segpost with SEGPOST_CUDA=ON has the first, the distribution segpost-cuda the second.
 PACKAGE = "segpost_cuda"
 MODULES = ("segpost._cuda", f"{PACKAGE}._cuda")
@@ -122,7 +121,7 @@ def _is_published() -> bool:
 
 
 def _build_cure() -> str:
-    return f"with nvcc: {BUILD}"
+    return f"with nvcc: SEGPOST_CUDA=ON {find_installer().rebuild}"
 
 
 def _describe_missing() -> str:

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import warnings
+from typing import Any
 
 
 class BackendError(RuntimeError):

@@ -24,8 +24,9 @@ def package_folder(*names: str) -> str:
 def check_native() -> None:
     """Refuse an installation without the library that all operators call."""
     if not os.path.isdir(package_folder("lib", "cmake", "segpost")):
-        from segpost._core.load_errors import REBUILD
+        from segpost._core.installers import find_installer
 
         raise FileNotFoundError(
-            f"this installation has no native code, which the operators of runtimes call: {REBUILD}"
+            "this installation has no native code, which the operators of runtimes call: "
+            f"{find_installer().rebuild}"
         )
