@@ -277,7 +277,7 @@ def test_other_outputs_stay_and_one_is_chosen() -> None:
     ):
         append_postprocess(model)
     appended = append_postprocess(model, output="aux")
-    assert appended.kept == ("out",)
+    assert appended.other_outputs == ("out",)
     assert [entry.name for entry in appended.model.graph.output] == ["out", "labels"]
     out, labels = run(appended.model, image())
     whole, aux = run(model, image(), library=False)
@@ -287,7 +287,7 @@ def test_other_outputs_stay_and_one_is_chosen() -> None:
     graph = Graph()
     graph.end(graph.resize(graph.logits("main")), "out")
     graph.end(graph.add("GlobalAveragePool", "main"), "scores", shape=(1, CLASSES, 1, 1))
-    assert append_postprocess(graph.model()).kept == ("scores",)
+    assert append_postprocess(graph.model()).other_outputs == ("scores",)
 
 
 def test_an_output_that_is_also_used_elsewhere_stays_in_the_graph() -> None:

@@ -194,11 +194,11 @@ def test_other_outputs_stay_and_one_is_chosen() -> None:
     with pytest.raises(ValueError, match=r"of which 2 are resized: 'out' by Interpolate .*output="):
         append_postprocess(model)
     appended = append_postprocess(model, output="out1")
-    assert appended.kept == ("out",)
+    assert appended.other_outputs == ("out",)
     whole, labels = run(appended.model, picture())
     np.testing.assert_array_equal(whole, run(model, picture())[0])
     np.testing.assert_array_equal(labels, run(model, picture())[1].argmax(1))
-    assert append_postprocess(model, output=0, check=False).kept == ("out1",)
+    assert append_postprocess(model, output=0, check=False).other_outputs == ("out1",)
     with pytest.raises(ValueError, match="output must be a number from 0 to 1, got 5"):
         append_postprocess(model, output=5)
 

@@ -1,7 +1,7 @@
 """Results of the calls of `platform_cases` on this processor.
 
-`python platform_results.py FILE [LEVEL]` runs them at a SIMD level of this processor, the best one by
-default, and writes the results into a .npz file.
+`python platform_results.py FILE [LEVEL]` runs them at a SIMD level of this processor, the best one
+by default, and writes the results into a .npz file.
 """
 
 from __future__ import annotations

@@ -31,16 +31,17 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
     if (N && bounded) exponentials(values, shift * 1.44269504f, q);
     for (int p = 0; p < pixels; ++p) {
         float *at = values + p * row;
-        float from = shift * 1.44269504f;
+        const float from = bounded ? shift * 1.44269504f : 0.0f;
+        V largest{}; // subtracted first, since a fused product rounds in another way
         if (!bounded) {
             V best = load<V>(at);
             for (int j = 1; j < n; ++j) best = max(best, load<V>(at + j * w));
-            from = maximum(best) * 1.44269504f;
+            largest = broadcast<V>(maximum(best));
         }
         V sum{};
         for (int j = 0; j < n; ++j) {
             if (!N || !bounded) {
-                const V e = exponential(load<V>(at + j * w), from);
+                const V e = exponential(load<V>(at + j * w) - largest, from);
                 if (N)
                     q[p][N ? j : 0] = e;
                 else

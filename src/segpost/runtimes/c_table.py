@@ -121,10 +121,10 @@ def _table() -> Any:
 
 def describe(array: npt.NDArray[Any], dtype: str = "") -> CArray:
     """Return an array as the functions take it; `dtype` names one that NumPy does not have."""
-    made = CArray(address(array), DTYPE_CODES.get(dtype or array.dtype.name, -1), array.ndim)
-    made.shape[: array.ndim] = array.shape[:4]
-    made.strides[: array.ndim] = array.strides[:4]
-    return made
+    view = CArray(address(array), DTYPE_CODES.get(dtype or array.dtype.name, -1), array.ndim)
+    view.shape[: array.ndim] = array.shape[:4]
+    view.strides[: array.ndim] = array.strides[:4]
+    return view
 
 
 def address(array: npt.NDArray[Any]) -> int:

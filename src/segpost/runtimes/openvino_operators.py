@@ -50,9 +50,9 @@ class _Operator(openvino.Op):  # type: ignore[misc,unused-ignore]
         super().__init__(self)
         unknown = sorted(set(attributes) - set(self.defaults))
         if unknown:
-            known = ", ".join(self.defaults) or "none"
+            names = ", ".join(self.defaults) or "none"
             raise TypeError(
-                f"segpost.{self.title}: attribute {unknown[0]} is unknown; there are {known}"
+                f"segpost.{self.title}: attribute {unknown[0]} is unknown; there are {names}"
             )
         self.attributes = {**self.defaults, **attributes}
         if inputs:
@@ -291,8 +291,8 @@ class ConfusionMatrix(_Operator):
         classes = int(self.attributes["num_classes"])
         ignored = np.unique(np.asarray(self.attributes["ignore_index"], np.int64))
         counts = np.zeros((classes + 2, classes + 1), np.int64)
-        given = classes, address(ignored), len(ignored), address(counts)
-        call("confusion_matrix", *map(_describe, inputs), *given)
+        arguments = classes, address(ignored), len(ignored), address(counts)
+        call("confusion_matrix", *map(_describe, inputs), *arguments)
         rows, columns = int(counts[-1].sum()), int(counts[:classes, classes].sum())
         for name, bad in (("target", rows), ("preds", columns)):
             if bad:

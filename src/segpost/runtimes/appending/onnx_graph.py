@@ -33,17 +33,17 @@ class GraphBuilder:
         **attributes: Any,
     ) -> str:
         """Add a node, and return the name of its first output."""
-        made = list(outputs) or [self.new_name(f"segpost_{word.lower()}")]
+        names = list(outputs) or [self.new_name(f"segpost_{word.lower()}")]
         node = self.onnx.helper.make_node(
             word,
             list(inputs),
-            made,
+            names,
             name=self.new_name(f"segpost/{word}"),
             domain=domain or None,
             **attributes,
         )
         self.graph.node.append(node)
-        return made[0]
+        return names[0]
 
     def constant(self, value: Array) -> str:
         """Add a constant; nodes of constants are allowed in every version of the format."""

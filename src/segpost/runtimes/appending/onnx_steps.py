@@ -60,8 +60,8 @@ def read_step(reader: GraphReader, operator: Operator) -> Step:
 
 def name_node(node: Any) -> str:
     """Return the type and the name of a node, or what it makes where it has no name."""
-    made = next(iter(node.output), "")
-    return f"{node.op_type} {node.name!r}" if node.name else f"{node.op_type} that makes {made!r}"
+    output = next(iter(node.output), "")
+    return f"{node.op_type} {node.name!r}" if node.name else f"{node.op_type} that makes {output!r}"
 
 
 def _read_resize(reader: GraphReader, operator: Operator, name: str) -> Step:

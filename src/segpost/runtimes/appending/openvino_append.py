@@ -33,17 +33,17 @@ def append_nodes(
         parameters.append(image)
     size = _add_size(openvino, model, tail, options, plan, image)
     if options.is_standard:
-        made = add_standard(openvino, model, tail, options, plan, size)
+        nodes = add_standard(openvino, model, tail, options, plan, size)
     else:
-        made = _add_operators(openvino, tail, options, plan, size, image)
+        nodes = _add_operators(openvino, tail, options, plan, size, image)
     results, names = [], []
     taken -= {tail.output}
     for index, result in enumerate(copy.get_results()):
         if index == tail.index:
             for word in options.want:
                 name = word if word not in taken else f"segpost_{word}"
-                made[word].get_tensor().set_names({name})
-                results.append(openvino.opset13.result(made[word]))
+                nodes[word].get_tensor().set_names({name})
+                results.append(openvino.opset13.result(nodes[word]))
                 names.append(name)
         else:
             results.append(result)
@@ -98,15 +98,15 @@ def _add_operators(
     is_small = plan.label_dtype == "uint8"
     kind = operators.Argmax if is_small else operators.ArgmaxInt32
     argmax = kind(*inputs, confidence=has_confidence, **attributes)
-    made = {"labels": argmax.output(0)}
+    nodes = {"labels": argmax.output(0)}
     if has_confidence:
-        made["confidence"] = argmax.output(1)
+        nodes["confidence"] = argmax.output(1)
     if options.palette is not None:
         palette = o.constant(options.palette.colors.copy())
         if "color" in options.want:
-            made["color"] = operators.Colorize(made["labels"], palette).output(0)
+            nodes["color"] = operators.Colorize(nodes["labels"], palette).output(0)
         if "overlay" in options.want:
             alpha = o.constant(options.alpha)
-            overlay = operators.Overlay(image, made["labels"], palette, alpha)
-            made["overlay"] = overlay.output(0)
-    return made
+            overlay = operators.Overlay(image, nodes["labels"], palette, alpha)
+            nodes["overlay"] = overlay.output(0)
+    return nodes

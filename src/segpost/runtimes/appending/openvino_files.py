@@ -27,7 +27,7 @@ def write_model(model: Any, path: Path) -> None:
     for target in (path, weights):
         check_writable(target)
     with tempfile.TemporaryDirectory(prefix=".segpost-", dir=path.resolve().parent) as temporary:
-        made = Path(temporary) / "model.xml"
-        openvino.save_model(model, made, compress_to_fp16=False)
-        replace_file(made.with_suffix(".bin"), weights)
-        replace_file(made, path)
+        target = Path(temporary) / "model.xml"
+        openvino.save_model(model, target, compress_to_fp16=False)
+        replace_file(target.with_suffix(".bin"), weights)
+        replace_file(target, path)

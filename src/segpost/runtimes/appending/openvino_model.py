@@ -70,10 +70,10 @@ def read_tail(model: OpenvinoModel, output: str | int | None) -> Tail:
     names = [_name_output(value, i) for i, value in enumerate(model.copy.outputs)]
     index = _choose_output(model, names, output)
     trace = trace_result(model.copy, index)
-    made = model.copy.get_results()[index].input_value(0).get_node()
-    if made.get_type_info().version_id == "extension":
+    node = model.copy.get_results()[index].input_value(0).get_node()
+    if node.get_type_info().version_id == "extension":
         raise ValueError(
-            f"output {names[index]!r} is made by {name_node(made)}, which is no operator of "
+            f"output {names[index]!r} is made by {name_node(node)}, which is no operator of "
             "OpenVINO; append to the model before that"
         )
     operators = trace.operators

@@ -28,29 +28,29 @@ def add_standard(
     if options.nan != "raise":
         raise ValueError("nan is not known to standard operators: leave nan or standard out")
     o = openvino.opset13
-    logits = _resized(o, tail, options, plan, size)
+    logits = _resize(o, tail, options, plan, size)
     as_type = {"uint8": "u8", "int32": "i32"}[plan.label_dtype]
-    axis, made = o.constant(np.array([1], np.int64)), {}
+    axis, nodes = o.constant(np.array([1], np.int64)), {}
     if plan.threshold is not None:
         chances = o.squeeze(o.sigmoid(logits), axis)
         is_one = o.greater(chances, o.constant(np.float32(plan.threshold)))
-        made["labels"] = o.convert(is_one, as_type)
+        nodes["labels"] = o.convert(is_one, as_type)
         if "confidence" in options.want:
             rest = o.subtract(o.constant(np.float32(1)), chances)
-            made["confidence"] = o.select(is_one, chances, rest)
+            nodes["confidence"] = o.select(is_one, chances, rest)
     else:
         if options.size is None and has_unstable_ids(tail):
             ids = _as_maps(o, model.copy.get_results()[tail.index].input_value(0), tail)
         else:
             ids = _first_best(o, logits, tail, axis)
-        made["labels"] = o.convert(ids, as_type)
+        nodes["labels"] = o.convert(ids, as_type)
         if "confidence" in options.want:
-            made["confidence"] = o.reduce_max(o.softmax(logits, 1), axis, False)
+            nodes["confidence"] = o.reduce_max(o.softmax(logits, 1), axis, False)
     if "color" in options.want and options.palette is not None:
         palette = o.constant(options.palette.colors.copy())
-        places = o.convert(made["labels"], "i32")
-        made["color"] = o.gather(palette, places, o.constant(np.int64(0)))
-    return {word: node.output(0) for word, node in made.items()}
+        places = o.convert(nodes["labels"], "i32")
+        nodes["color"] = o.gather(palette, places, o.constant(np.int64(0)))
+    return {word: node.output(0) for word, node in nodes.items()}
 
 
 def has_unstable_ids(tail: Tail) -> bool:
@@ -59,7 +59,7 @@ def has_unstable_ids(tail: Tail) -> bool:
     return any(not node.get_attributes().get("stable", False) for node in nodes)
 
 
-def _resized(o: Any, tail: Tail, options: AppendOptions, plan: Plan, size: Any) -> Any:
+def _resize(o: Any, tail: Tail, options: AppendOptions, plan: Plan, size: Any) -> Any:
     """Return the logits (N, C, H, W) of the size of the labels."""
     if options.size is None and tail.class_axis == -3 and tail.resize is not None:
         return tail.operators[-1].product

@@ -36,7 +36,7 @@ def make_result(
         size=(plan.height, plan.width) if is_fixed else None,  # type: ignore[arg-type]
         grid=plan.grid,
         replaced=tuple(step.name for step in tail.steps if step.name),
-        kept=tail.others,
+        other_outputs=tail.others,
         needs_library=not options.is_standard,
         check=report,
         text=_describe(runtime, tail, options, plan, report),
@@ -68,7 +68,7 @@ def _describe(
     if plan.image:
         lines["input"] = f"{plan.image!r}, uint8 (N, H, W, 3): what the overlay is drawn on"
     if tail.others:
-        lines["kept"] = ", ".join(map(repr, tail.others))
+        lines["other outputs"] = ", ".join(map(repr, tail.others))
     lines["check"] = "none: the labels were not compared" if report is None else str(report)
     width = max(map(len, lines))
     return "\n".join(f"{word:<{width}}  {text}" for word, text in lines.items())

@@ -76,7 +76,7 @@ class AppendedModel:
         The sampling grid.
     replaced : tuple of str
         The nodes that the new ones stand for, with their types.
-    kept : tuple of str
+    other_outputs : tuple of str
         Other outputs, which are as they were.
     needs_library : bool
         Whether the graph has operators of segpost, which the runtime must be given.
@@ -96,7 +96,7 @@ class AppendedModel:
     size: tuple[int, int] | None
     grid: str
     replaced: tuple[str, ...]
-    kept: tuple[str, ...]
+    other_outputs: tuple[str, ...]
     needs_library: bool
     check: CheckReport | None
     text: str = field(repr=False)
