@@ -25,6 +25,12 @@ WANTED = ("labels", "confidence", "probabilities", "color", "overlay", "entropy"
 OF_CRF = "crf"  # how the names of the cases begin that need not be the same bytes
 
 
+def draw_shape(random: np.random.Generator, least: int, most: int) -> tuple[int, int, int]:
+    """The shape of a map: one or two images."""
+    height, width = (int(n) for n in random.integers(least, most, 2))
+    return int(random.integers(1, 3)), height, width
+
+
 def hard_logits(random: np.random.Generator, kind: str, dtype: str, classes: int) -> np.ndarray:
     """Logits of a kind and type, (N, C, h, w) of any strides."""
     shape = (int(random.integers(1, 3)), classes, *SIZES[int(random.integers(len(SIZES)))])
@@ -149,7 +155,7 @@ def of_colors() -> Iterator[tuple[str, Case]]:
         palette = segpost.Palette.distinct(classes)
         for seed in range(4):
             random = np.random.default_rng([classes, seed])
-            shape = (int(random.integers(1, 3)), *(int(n) for n in random.integers(1, 300, 2)))
+            shape = draw_shape(random, 1, 300)
             labels = label_map(random, shape, classes, wild=seed == 3)
             image = random.integers(0, 256, (*shape, 3), np.uint8)
             alpha = 0.5 if seed % 2 else random.random(classes)
@@ -174,7 +180,7 @@ def of_counts() -> Iterator[tuple[str, Case]]:
     for seed in range(60):
         random = np.random.default_rng(seed)
         classes = int(random.choice([2, 5, 19, 150, 300]))
-        shape = (int(random.integers(1, 3)), *(int(n) for n in random.integers(1, 200, 2)))
+        shape = draw_shape(random, 1, 200)
         preds = label_map(random, shape, classes + 1, wild=seed % 3 == 0)
         target = label_map(random, shape, classes, wild=seed % 5 == 0)
         void = ignored(random, classes)
@@ -208,7 +214,7 @@ def of_measures() -> Iterator[tuple[str, Case]]:
     """States of measures: boundaries, surfaces, instances, segments, masks, calibration."""
     for seed in range(8):
         random = np.random.default_rng(seed)
-        shape = (2, *(int(n) for n in random.integers(5, 90, 2)))
+        shape = draw_shape(random, 5, 90)
         target = label_map(random, shape, 5).astype(np.uint8)
         noise = random.integers(0, 5, shape, np.uint8)
         preds = np.where(random.random(shape) < 0.2, noise, target)
