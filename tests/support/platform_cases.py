@@ -22,6 +22,8 @@ INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uin
 CLASSES = (2, 5, 19, 33, 70)
 SIZES = ((5, 7), (1, 6), (9, 1), (12, 17))
 WANTED = ("labels", "confidence", "probabilities", "color", "overlay", "entropy", "margin", "topk")
+# How the names of the cases end whose bytes are rounded floats: 1/2 lies between two.
+OF_BYTES = tuple(f"uint8 #{i}" for i in (1, 2, 8))  # confidence, probabilities, those of topk
 OF_CRF = "crf"  # how the names of the cases begin that need not be the same bytes
 
 
@@ -267,7 +269,7 @@ def of_measures() -> Iterator[tuple[str, Case]]:
 
 def _calibration(logits: np.ndarray, target: np.ndarray) -> list[Any]:
     """Its counts, and errors of it: a sum of confidences has rounded ones."""
-    measure = segpost.Calibration(5, ignore_index=255)
+    measure = segpost.Calibration(5, bins=13, ignore_index=255)  # no 1/2 to 1/5 is a bin's edge
     totals = json.loads(_count(measure, logits, target))["totals"]
     counts = [np.array([row[:-1] for row in totals[name]]) for name in ("confidence", "classes")]
     return [*counts, np.float32(measure.compute().ece)]
