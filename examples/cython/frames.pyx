@@ -38,8 +38,8 @@ def count_frames(
     cdef capi.segpost_report report
     cdef int status = capi.SEGPOST_OK
 
-    memset(&options, 0, sizeof options)  # zeros are the defaults, of options to come too
-    options.struct_size = sizeof options
+    memset(&options, 0, sizeof(options))  # zeros are the defaults, of options to come too
+    options.struct_size = sizeof(options)
     options.palette = &palette[0, 0]
     options.palette_size = palette.shape[0]
     with nogil:
