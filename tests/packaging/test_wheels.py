@@ -169,7 +169,8 @@ def test_audit_says_what_is_wrong(pure: Path, tmp_path: Path) -> None:
     assert audit.find_platform(wheel) == (python, LINUX)
     binaries = audit.read_binaries(wheel)
     assert list(audit.check_names(binaries, python, LINUX)) == [
-        "segpost/lib/libsegpost.so is missing"
+        "segpost/lib/libsegpost.so is missing",
+        "segpost/lib/libsegpost_onnxruntime.so is missing",
     ]
     (problem,) = audit.check_paths(binaries, [tmp_path, tmp_path / "elsewhere"])
     assert problem == f"segpost/_cpu.cpython-312-x86_64-linux-gnu.so names {tmp_path}"

@@ -26,6 +26,7 @@ OWN = r"_ZN?K?7segpost\w+|_ZT[VISn]N?7segpost\w+"
 # the functions that a program may replace.
 COMMON = r"_ZT[ISV]\w+|_mh_dylib_header|__dso_handle|_Z(nw|na|dl|da)\w+"
 LIBRARY = re.compile(rf"_?({C_API}|{OWN}|{COMMON})")
+OPERATORS = re.compile(rf"_?(RegisterCustomOps|{COMMON})")
 MODULE = re.compile(rf"_?(PyInit__cpu|{OWN}|_ZNK?8pybind11\w+|{COMMON})")
 
 
@@ -61,9 +62,16 @@ def check_size(wheel: Path) -> Iterator[str]:
         yield f"it has {size} bytes, and the limit is {MOST_BYTES}"
 
 
+def list_names(python: Python, target: Target) -> list[str]:
+    """Return the names of the module, of the library, and of the operators of runtimes."""
+    folder = "segpost/lib"
+    module = f"segpost/_cpu{python.module_suffix(target)}"
+    return [module, f"{folder}/{target.library}", f"{folder}/{target.operators}"]
+
+
 def check_names(binaries: dict[str, bytes], python: Python, target: Target) -> Iterator[str]:
     """Iterate over binaries that are missing, or too many."""
-    wanted = {f"segpost/_cpu{python.module_suffix(target)}", f"segpost/lib/{target.library}"}
+    wanted = set(list_names(python, target))
     for name in sorted(wanted ^ set(binaries)):
         yield f"{name} is {'missing' if name in wanted else 'not expected'}"
 
@@ -121,6 +129,15 @@ def check_search(module: Any, library: Any, target: Target) -> Iterator[str]:
             yield f"it needs {name}"
 
 
+def check_operators(operators: Any, target: Target) -> Iterator[str]:
+    """Iterate over what is wrong with the library of operators, which finds the other beside it."""
+    for name in sorted(list_exports(operators)):
+        if not OPERATORS.fullmatch(name):
+            yield f"the operators show {name}"
+    if target.system == "Linux" and list_runpaths(operators) != ["$ORIGIN"]:
+        yield f"the operators seek libraries in {list_runpaths(operators)}"
+
+
 def list_runpaths(binary: Any) -> list[str]:
     """Return where a binary of Linux looks for libraries."""
     kinds = lief.ELF.DynamicEntryRunPath, lief.ELF.DynamicEntryRpath
@@ -156,9 +173,11 @@ def audit_wheel(wheel: Path, folders: Sequence[Path]) -> list[str]:
     python, target = platform
     problems += [*check_names(binaries, python, target), *check_paths(binaries, folders)]
     if not problems:
-        module, library = (lief.parse(list(binaries[name])) for name in sorted(binaries))
+        names = list_names(python, target)
+        module, library, operators = (lief.parse(list(binaries[name])) for name in names)
         problems += check_exports(module, library)
         problems += check_search(module, library, target)
+        problems += check_operators(operators, target)
     return problems + list(check_policy(wheel, target))
 
 

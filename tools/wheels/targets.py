@@ -21,6 +21,11 @@ class Target(NamedTuple):
         names = {"Linux": "libsegpost.so", "Darwin": "libsegpost.dylib", "Windows": "segpost.dll"}
         return names[self.system]
 
+    @property
+    def operators(self) -> str:
+        """The file name of the library of operators for ONNX Runtime."""
+        return self.library.replace("segpost", "segpost_onnxruntime")
+
 
 TARGETS = (
     Target(
