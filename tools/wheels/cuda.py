@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lief
 import pybind11
@@ -119,7 +120,7 @@ def audit_cuda_wheel(wheel: Path) -> list[str]:
     run(sys.executable, "-m", "check_wheel_contents", wheel)
     problems = [*check_record(wheel), *check_policy(wheel, find_cuda_target())]
     for name, content in read_binaries(wheel).items():
-        module = lief.parse(list(content))
+        module: Any = lief.parse(list(content))
         needed = {str(library) for library in module.libraries}
         problems += [f"{name} needs {other}" for other in sorted(needed - LIBRARIES)]
         shown = list_exports(module) - {"PyInit__cuda"}
