@@ -239,4 +239,4 @@ def test_one_block_of_a_backend() -> None:
             assert registry.backend_name() == own
 
     run_in_threads(work)
-    assert block._tokens == []
+    assert registry._outer.get() == ()

@@ -54,7 +54,7 @@ def test_pool_and_levels_have_no_race(tmp_path: Path) -> None:
     command = [compiler, "-std=c++17", "-g", "-O1", "-fsanitize=thread", f"-I{SOURCES}"]
     command += [
         "main.cpp",
-        str(SOURCES / "cpu" / "runtime" / "pool.cpp"),
+        *(str(SOURCES / "cpu" / "runtime" / name) for name in ("pool.cpp", "system/posix.cpp")),
         "-o",
         "main",
         "-lpthread",

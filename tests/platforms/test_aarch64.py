@@ -16,7 +16,6 @@ import platform_cases
 import platform_results
 import pytest
 
-import segpost
 from tools.wheels import emulation
 
 pytestmark = pytest.mark.platforms
@@ -98,10 +97,8 @@ def test_flush_to_zero_of_the_caller_changes_nothing(system: emulation.System) -
 
 
 def test_level_is_neon(system: emulation.System) -> None:
-    """The version of the installed package, and the level that `segpost info` names."""
-    text = emulate(system, "-m", "segpost", "info")
-    assert "neon" in text
-    assert segpost.__version__ in text
+    """The level that `segpost info` names."""
+    assert "neon" in emulate(system, "-m", "segpost", "info")
 
 
 def test_chosen_tests_pass(system: emulation.System) -> None:

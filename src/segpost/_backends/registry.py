@@ -6,7 +6,7 @@ import functools
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from segpost._backends import threads
@@ -42,6 +42,8 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
+# What was forced around the blocks that are entered and not left: of each thread its own.
+_outer: ContextVar[tuple[str | None, ...]] = ContextVar("segpost_outer_backends", default=())
 _loaded: dict[str, Backend] = {}
 
 
@@ -172,22 +174,18 @@ class BackendBlock:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._tokens: list[Token[str | None]] = []  # of blocks that are entered and not left
         self._is_used = False
 
     def __enter__(self) -> None:
         self._is_used = True
         _load(self._name)
-        self._tokens.append(_forced.set(self._name))
+        _outer.set((*_outer.get(), _forced.get()))
+        _forced.set(self._name)
 
     def __exit__(self, *exception: object) -> None:
-        for token in reversed(tuple(self._tokens)):
-            try:
-                _forced.reset(token)
-            except ValueError:  # of another thread that has entered this block
-                continue
-            self._tokens.remove(token)
-            return
+        *rest, outer = _outer.get()
+        _outer.set(tuple(rest))
+        _forced.set(outer)
 
     def __call__(self, function: FunctionT) -> FunctionT:
         """Return a function that uses the backend in every call."""
