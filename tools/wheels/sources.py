@@ -76,5 +76,6 @@ def unpack_sdist(sdist: Path, folder: Path) -> Path:
 def build_pure_wheel(source: Path, folder: Path, epoch: str) -> Path:
     """Build the wheel without native code."""
     folder.mkdir(parents=True, exist_ok=True)
-    variables = {"SOURCE_DATE_EPOCH": epoch, "SEGPOST_NATIVE": "OFF"}
+    without = {"SEGPOST_NATIVE": "OFF", "SEGPOST_REQUIRE_NATIVE": "OFF"}
+    variables = {"SOURCE_DATE_EPOCH": epoch, **without}
     return call_backend("build_wheel", folder, source, variables)
