@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from append_models import CLASSES, IMAGE, SIZE, Graph, image, run
 
 from segpost.runtimes import append_postprocess
 
 onnx: Any = pytest.importorskip("onnx")
+torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 pytestmark = [pytest.mark.runtimes, pytest.mark.filterwarnings("default")]
 
