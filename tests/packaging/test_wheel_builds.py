@@ -25,7 +25,7 @@ from tools.wheels.reproduction import list_differences
 from tools.wheels.targets import find_target
 
 pytestmark = [
-    pytest.mark.packaging,
+    pytest.mark.platforms,
     pytest.mark.skipif(platform.machine() != "x86_64", reason="the wheel is of another processor"),
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the wheel is one of Linux"),
 ]
