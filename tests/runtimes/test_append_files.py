@@ -74,7 +74,7 @@ def test_more_than_two_gigabytes_of_external_data(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels, whole.argmax(1))
 
 
-class Exported(torch.nn.Module):
+class Exported(torch.nn.Module):  # type: ignore[misc]
     """A network as users write it, with labels or logits of the size of the image."""
 
     def __init__(self, end: str, align_corners: bool) -> None:
