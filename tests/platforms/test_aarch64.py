@@ -1,25 +1,28 @@
-"""AArch64 under QEMU: the level neon compiled here, beside this processor, and its own tests.
+"""The wheel of AArch64: its audit, a second build, and its kernels and tests under QEMU.
 
-The system is fetched into a folder of pytest, or into that of SEGPOST_EMULATION, where it is kept.
+``SEGPOST_PLATFORMS=FOLDER`` keeps the system and the build in a folder;
+``SEGPOST_REQUIRE_PLATFORMS=aarch64`` makes an error of what is missing.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platform_cases
 import platform_results
 import pytest
+from platform_needs import require
 
-from tools.wheels import emulation
+if TYPE_CHECKING:
+    from tools.wheels import emulation
 
 pytestmark = pytest.mark.platforms
-TESTS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # One file a family of kernels, of those that take the least time and need no torch.
 CHOSEN = (
     "tests/color/test_color_operations.py",
@@ -37,31 +40,49 @@ OF_FIELDS = 5e-6  # of mean fields, whose steps carry roundings on
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> emulation.System:
-    """A system with segpost, compiled for it."""
-    programs = ("apt-get", "dpkg", "cmake", "ninja", "qemu-aarch64")
-    missing = [name for name in programs if shutil.which(name) is None]
-    missing += [] if importlib.util.find_spec("ziglang") else ["ziglang"]
-    if missing:
-        is_required = "aarch64" in os.environ.get("SEGPOST_REQUIRE_PLATFORMS", "").split(",")
-        (pytest.fail if is_required else pytest.skip)(f"there is no {', no '.join(missing)}")
-    kept = os.environ.get("SEGPOST_EMULATION")
-    made = emulation.System(Path(kept) if kept else tmp_path_factory.mktemp("aarch64"))
-    emulation.build(made)
+    """A system with the package of a wheel, which was compiled for it."""
+    require("aarch64")
+    from tools.wheels import emulation
+
+    kept = os.environ.get("SEGPOST_PLATFORMS")
+    folder = Path(kept) / "aarch64" if kept else tmp_path_factory.mktemp("aarch64")
+    folder.mkdir(parents=True, exist_ok=True)
+    made = emulation.System(folder)
+    shutil.rmtree(made.cache / "dist", ignore_errors=True)
+    emulation.unpack_wheel(made, emulation.build_wheel(made))
     return made
 
 
 def emulate(system: emulation.System, *arguments: str | Path) -> str:
     """Run the emulated Python; what it printed."""
-    done = subprocess.run(
-        [system.python, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=TESTS.parent,
-        env={**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS / 'support'}"},
-    )
+    from tools.wheels import emulation
+
+    done = emulation.run_python(system, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_audit_finds_nothing(system: emulation.System) -> None:
+    """Tag, size, contents, hashes, symbols, and no folder of this machine."""
+    from tools.wheels.audit import audit_all
+
+    files = sorted((system.cache / "dist").iterdir())
+    assert len(files) == 3
+    assert audit_all(files, [ROOT, system.cache, Path.home(), Path(sys.prefix)]) == []
+
+
+def test_second_build_has_the_same_bytes(system: emulation.System, tmp_path: Path) -> None:
+    """From a folder with another name; objects come from ccache."""
+    from tools.wheels.emulation import TARGET
+    from tools.wheels.every import build_all
+    from tools.wheels.reproduction import list_differences
+
+    if shutil.which("ccache") is None:
+        pytest.skip("without ccache this takes minutes: python -m tools.wheels reproduce")
+    again = tmp_path / "another name"
+    wanted = {TARGET: [system.version]}
+    build_all(ROOT, wanted, tmp_path / "dist", again, system.cache)
+    assert list_differences(system.cache / "dist", tmp_path / "dist") == []
 
 
 def is_near(a: np.ndarray, b: np.ndarray, name: str) -> bool:
@@ -82,7 +103,7 @@ def test_every_kernel_gives_what_this_processor_gives(
     """Labels, counts, colors, codes and errors are the same bytes at every level of either."""
     from segpost import _cpu
 
-    emulate(system, TESTS / "support/platform_results.py", tmp_path / "neon.npz")
+    emulate(system, ROOT / "tests/support/platform_results.py", tmp_path / "neon.npz")
     there = np.load(tmp_path / "neon.npz")
     for level in _cpu.levels():
         here = platform_results.results_at(level)
@@ -93,7 +114,7 @@ def test_every_kernel_gives_what_this_processor_gives(
 
 def test_flush_to_zero_of_the_caller_changes_nothing(system: emulation.System) -> None:
     """Kernels have the mode of IEEE 754, in every thread, and the caller's own comes back."""
-    assert emulate(system, TESTS / "platforms/flush_to_zero.py") == "True True True True\n"
+    assert emulate(system, ROOT / "tests/platforms/flush_to_zero.py") == "True True True True\n"
 
 
 def test_level_is_neon(system: emulation.System) -> None:
@@ -105,7 +126,7 @@ def test_chosen_tests_pass(system: emulation.System) -> None:
     """Those of the native backend in one file a family, against the reference."""
     out = emulate(
         system,
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "-k", "native"),
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "native"),
         *CHOSEN,
     )
     assert " passed" in out

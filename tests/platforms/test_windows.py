@@ -1,15 +1,13 @@
 """segpost.dll, compiled for Windows and run by wine: the bytes and the errors of this platform.
 
-``SEGPOST_WINDOWS=FOLDER`` keeps the builds in a folder; ``SEGPOST_REQUIRE_PLATFORMS=windows`` makes
-an error of what is missing.
+``SEGPOST_PLATFORMS=FOLDER`` keeps the builds in a folder; ``SEGPOST_REQUIRE_PLATFORMS=windows``
+makes an error of what is missing.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import NamedTuple
 import pytest
 from capi_calls import read_results, write_settings
 from capi_results import LEVELS, Here, run_here
+from platform_needs import require
 
 from tools.wheels import wine
 
@@ -48,15 +47,11 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Here:
 @pytest.fixture(scope="session")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     """The library and the program that makes the calls, compiled by zig."""
+    require("windows")
     found = wine.find_wine()
-    missing = [name for name in ("cmake", "ninja") if shutil.which(name) is None]
-    missing += ["wine64"] if found is None else []
-    missing += ["ziglang"] if importlib.util.find_spec("ziglang") is None else []
-    if found is None or missing:
-        assert "windows" not in os.environ.get("SEGPOST_REQUIRE_PLATFORMS", ""), missing
-        pytest.skip(f"there is no {', '.join(missing)}")
-    kept = os.environ.get("SEGPOST_WINDOWS")
-    folder = Path(kept or tmp_path_factory.mktemp("windows"))
+    assert found is not None
+    kept = os.environ.get("SEGPOST_PLATFORMS")
+    folder = Path(kept) / "windows" if kept else tmp_path_factory.mktemp("windows")
     library = wine.build_library(folder)
     compilers = folder / "compiler" / "clang", folder / "compiler" / "clang++"
     wine.build_program(library, compilers, folder / "capi_calls.exe")

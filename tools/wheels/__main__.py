@@ -3,6 +3,8 @@
     python -m tools.wheels                build all that can be built here, audit it, test it
     python -m tools.wheels build audit --target linux-x86_64 --python 3.11
     python -m tools.wheels test           the wheels that Pythons of this machine can run
+    python -m tools.wheels aarch64        the wheel of AArch64, by QEMU
+    python -m tools.wheels windows        the library of Windows, by wine
     python -m tools.wheels reproduce      build twice, and compare the bytes
     python -m tools.wheels pure           the source distribution and the pure wheel alone
 
@@ -22,6 +24,7 @@ from .audit import audit_all
 from .every import build_all
 from .headers import HeadersMissing
 from .installed import list_runnable, test_wheel
+from .platforms import NAMES, test_platform
 from .pythons import PYTHONS, Python, find_python, list_pythons
 from .reproduction import build_twice
 from .sources import CommandFailed
@@ -80,11 +83,23 @@ def reproduce(job: Job) -> list[str]:
     return build_twice(ROOT, job.wanted, job.work / "reproduction", job.cache)
 
 
+def aarch64(job: Job) -> list[str]:
+    """Test the wheel of AArch64 under QEMU."""
+    return test_platform(ROOT, "aarch64", job.work / "platforms")
+
+
+def windows(job: Job) -> list[str]:
+    """Test the library of Windows under wine."""
+    return test_platform(ROOT, "windows", job.work / "platforms")
+
+
 COMMANDS: dict[str, Callable[[Job], list[str]]] = {
     "pure": pure,
     "build": build,
     "audit": audit,
     "test": test,
+    "aarch64": aarch64,
+    "windows": windows,
     "reproduce": reproduce,
 }
 
@@ -118,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (pythons := [python for python in list_pythons(target) if python in chosen])
     }
     job = Job(wanted, options.dist.resolve(), options.work.resolve(), options.cache.resolve())
-    for name in options.commands or ("build", "audit", "test"):
+    for name in options.commands or ("build", "audit", "test", *NAMES):
         try:
             problems = COMMANDS[name](job)
         except (CommandFailed, HeadersMissing) as error:

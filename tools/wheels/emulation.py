@@ -1,29 +1,28 @@
-"""A Linux system of AArch64 in a folder, whose Python QEMU runs: builds and tests of segpost in it.
+"""A Linux system of AArch64 in a folder, whose Python QEMU runs: the wheel for it, and its tests.
 
-    python -m tools.wheels.emulation CACHE install
-    python -m tools.wheels.emulation CACHE build
-    python -m tools.wheels.emulation CACHE test tests/labels -k native
+    python -m tools.wheels.emulation CACHE [ARGUMENT ...]
 
-The first fetches the system of Debian and the wheels, the second compiles segpost for it, the third
-runs pytest in it; each does first what comes before it. It needs Debian or Ubuntu with `qemu-user`,
-`cmake`, `ninja` and the package `ziglang`. The machine's own packages stay as they are: apt has its
-state in the folder.
+builds the wheel of linux-aarch64 for that Python, unpacks it, and runs pytest with the arguments,
+such as `-k native`. It needs Debian or Ubuntu with `qemu-user`, and what `tools.wheels` needs. The
+machine's own packages stay as they are: apt has its state in the folder.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
-from .compiler import find_launcher, write_toolchain
+from .every import build_all
+from .pythons import Python, find_python
 from .targets import find_target
 
 ROOT = Path(__file__).resolve().parents[2]
+TARGET = find_target("linux-aarch64")
 # Beside Python itself: what the wheels of NumPy and Numba load of a system.
 LIBRARIES = ("python3", "libstdc++6", "zlib1g", "libgomp1")
 WHEELS = (
@@ -59,13 +58,8 @@ class System:
         return self.cache / "wheels"
 
     @property
-    def headers(self) -> Path:
-        """Headers of Python, and of nothing else: they would hide those of the compiler."""
-        return self.cache / "headers"
-
-    @property
     def package(self) -> Path:
-        """A folder with the package segpost as it is installed, for PYTHONPATH."""
+        """A folder with the package segpost, as its wheel has it, for PYTHONPATH."""
         return self.cache / "package"
 
     @property
@@ -74,9 +68,9 @@ class System:
         return self.cache / "python"
 
     @property
-    def version(self) -> str:
-        """Of the Python, such as 3.11."""
-        return (self.root / "usr/bin/python3").resolve().name.removeprefix("python")
+    def version(self) -> Python:
+        """The version of the Python."""
+        return find_python(os.readlink(self.root / "usr/bin/python3").removeprefix("python"))
 
 
 def run(*command: str | Path, **variables: str) -> None:
@@ -109,13 +103,6 @@ def fetch_system(system: System) -> None:
     run(*apt, "--download-only", "--yes", "install", *LIBRARIES)
     for archive in sorted((state / "archives").glob("*.deb")):
         subprocess.run(["dpkg", "-x", archive, system.root], check=True)
-    headers = state / "headers"
-    headers.mkdir(exist_ok=True)
-    name = f"libpython{system.version}-dev"
-    print("+ apt-get download", name, flush=True)
-    subprocess.run([*apt, "download", name], check=True, cwd=headers)
-    for archive in headers.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", archive, system.headers], check=True)
 
 
 def fetch_wheels(system: System) -> None:
@@ -123,7 +110,7 @@ def fetch_wheels(system: System) -> None:
     run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--upgrade"),
         *("--target", system.wheels, "--only-binary=:all:", "--implementation", "cp"),
-        *("--python-version", system.version, "--platform", "manylinux_2_28_aarch64"),
+        *("--python-version", system.version.name, "--platform", "manylinux_2_28_aarch64"),
         *("--platform", "manylinux2014_aarch64", *WHEELS),
     )
     # A child of a test starts the script again: the kernel cannot start the emulated program.
@@ -137,7 +124,7 @@ def write_script(system: System) -> None:
     emulator = shutil.which("qemu-aarch64")
     if emulator is None:
         raise SystemExit("there is no qemu-aarch64; Debian has it in the package qemu-user")
-    python = system.root / f"usr/bin/python{system.version}"
+    python = system.root / f"usr/bin/python{system.version.name}"
     system.python.write_text(
         "#!/bin/sh\n"
         f'PYTHONPATH="$PYTHONPATH:{system.package}:{system.wheels}" '
@@ -154,51 +141,43 @@ def install(system: System) -> None:
         write_script(system)
 
 
-def build(system: System) -> None:
-    """Compile segpost for the system: the package as it is installed, in `system.package`."""
+def build_wheel(system: System) -> Path:
+    """Build the wheel for the Python of a system, and return its file.
+
+    The source distribution and the pure wheel lie beside it.
+    """
     install(system)
-    folder = system.cache / "build"
-    # FindPython asks the emulated Python, which knows its own version and suffix.
-    include = system.headers / "usr/include"
-    toolchain = write_toolchain(find_target("linux-aarch64"), system.cache / "compiler")
-    run(
-        *("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"),
-        *(f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", "-DCMAKE_CROSSCOMPILING_EMULATOR=env"),
-        *find_launcher(),
-        *("-DSEGPOST_WERROR=ON", "-DSEGPOST_REQUIRE_NATIVE=ON", "-DSEGPOST_CUDA=OFF"),
-        f"-DCMAKE_CXX_FLAGS=-isystem {include}",
-        f"-DPython_EXECUTABLE={system.python}",
-        f"-DPython_INCLUDE_DIR={include}/python{system.version}",
-    )
-    run("cmake", "--build", folder, "--parallel", str(os.cpu_count() or 1))
+    wanted = {TARGET: [system.version]}
+    return build_all(ROOT, wanted, system.cache / "dist", system.cache / "work", system.cache)[-1]
+
+
+def unpack_wheel(system: System, wheel: Path) -> None:
+    """Put the package of a wheel where the Python of a system finds it."""
     shutil.rmtree(system.package, ignore_errors=True)
-    ours = shutil.ignore_patterns("*.so", "lib", "include", "__pycache__")
-    shutil.copytree(ROOT / "src/segpost", system.package / "segpost", ignore=ours)
-    run("cmake", "--install", folder, "--prefix", system.package)
+    with ZipFile(wheel) as archive:
+        archive.extractall(system.package)
 
 
-def test(system: System, arguments: list[str]) -> int:
-    """Run pytest in the system, of the tests of this repository; its exit status."""
-    if not (system.package / "segpost").exists():
-        build(system)
-    command: list[str | Path] = [system.python, "-m", "pytest", "-p", "no:cacheprovider"]
-    return subprocess.run([*command, *arguments], cwd=ROOT, check=False).returncode
+def run_python(system: System, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the emulated Python in the root of the repository; tests find their modules."""
+    tests = ROOT / "tests"
+    variables = {**os.environ, "PYTHONPATH": f"{tests}:{tests / 'support'}"}
+    command = [system.python, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+    )
 
 
 def main() -> int:
-    """Do what the command line says."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("cache", type=Path)
-    parser.add_argument("action", choices=("install", "build", "test"))
-    chosen, rest = parser.parse_known_args()
-    system = System(chosen.cache.resolve())
+    """Run pytest in the system, and return its exit status."""
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        print(__doc__)
+        return 2
+    system = System(Path(sys.argv[1]).resolve())
     system.cache.mkdir(parents=True, exist_ok=True)
-    if chosen.action == "test":
-        return test(system, rest)
-    (install if chosen.action == "install" else build)(system)
-    return 0
+    unpack_wheel(system, build_wheel(system))
+    command = [str(system.python), "-m", "pytest", "-p", "no:cacheprovider", *sys.argv[2:]]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,18 +1,10 @@
-"""segpost.dll, and programs that call it, under wine: Windows programs on Linux.
-
-    python -m tools.wheels.wine FOLDER
-
-builds the library, and tests its C interface; FOLDER keeps what was built. It needs the package
-`ziglang`, CMake, Ninja, and Debian's `wine64`.
-"""
+"""segpost.dll, and programs that call it, under wine: Windows programs on Linux."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +13,7 @@ from .sources import run
 from .targets import find_target
 
 ROOT = Path(__file__).resolve().parents[2]
+PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/lib/wine"])  # Debian's wine64 is there
 PROGRAM = ROOT / "tests" / "platforms"
 TARGET = find_target("windows-x86_64")
 # No display, no messages, and neither .NET nor a browser, which wine asks for.
@@ -29,8 +22,7 @@ VARIABLES = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "DISPLA
 
 def find_wine() -> Path | None:
     """Return the program that runs programs of 64-bit Windows; Debian keeps it off the path."""
-    folders = os.pathsep.join([os.environ.get("PATH", ""), "/usr/lib/wine"])
-    found = shutil.which("wine64", path=folders)
+    found = shutil.which("wine64", path=PATH)
     return None if found is None else Path(found)
 
 
@@ -115,18 +107,3 @@ def run_program(
         [str(part) for part in (wine, *command)],
         cwd=folder, env=variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-def main() -> int:
-    """Test the library, and return the exit status of the tests."""
-    parser = argparse.ArgumentParser(prog="python -m tools.wheels.wine")
-    parser.add_argument("folder", type=Path, help="keeps what is built")
-    folder = parser.parse_args().folder.resolve()
-    tests = ["-m", "platforms", str(PROGRAM / "test_windows.py")]
-    settings = {"SEGPOST_WINDOWS": str(folder), "SEGPOST_REQUIRE_PLATFORMS": "windows"}
-    command = [sys.executable, "-m", "pytest", "-q", *tests]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=False).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(main())
