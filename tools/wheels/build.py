@@ -78,8 +78,8 @@ def build_binaries(
     for python in pythons:
         headers = find_headers(python, target, cache)
         chosen = list_python_options(python, target, headers)
-        configure = ["cmake", *fresh, "-S", source, "-B", folder / "objects", *options, *chosen]
-        run(*configure, variables=variables)
+        folders = ("-S", source, "-B", folder / "objects")
+        run("cmake", *fresh, *folders, *options, *chosen, variables=variables)
         fresh = []
         run("cmake", "--build", folder / "objects", variables=variables)
         built[python] = folder / python.name
