@@ -5,7 +5,8 @@
 It takes half a minute and downloads nothing. The folder then has
 
 - network.onnx: pixels (1, H, W, 3) uint8 to logits (1, 21, H, W), of any size;
-- labels.onnx and labels.xml: the same network, whose graph ends in labels (1, H, W) uint8.
+- labels.onnx and labels.xml: the same network, whose graph ends in labels (1, H, W) uint8;
+- palette.rgb: the colors of the classes, 3 bytes each.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def main() -> None:
     in_onnx.save(options.folder / "labels.onnx")
     in_openvino = append_postprocess(openvino.Core().read_model(whole), inputs=photograph)
     in_openvino.save(options.folder / "labels.xml")
+    (options.folder / "palette.rgb").write_bytes(PALETTE.colors.tobytes())
     print(in_onnx, in_openvino, sep="\n\n")
 
 
