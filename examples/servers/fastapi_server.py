@@ -42,7 +42,7 @@ class Limits:
     max_pixels: int = 4_000_000  # of a picture, before it is decoded
     max_requests: int = 16  # at the same time: they upload, wait or are computed
     threads: int = 2  # that compute, each one picture
-    seconds: float = 10  # from the headers of a request to its answer
+    seconds: float = 10.0  # from the headers of a request to its answer
 
     @classmethod
     def of_environment(cls) -> Limits:
@@ -208,7 +208,7 @@ def main() -> None:
     uvicorn.run(
         "fastapi_server:create_app", factory=True, host=options.host, port=options.port,
         workers=options.workers, app_dir=os.path.dirname(os.path.abspath(__file__)),
-        timeout_keep_alive=5, log_level="warning", access_log=False,
+        timeout_keep_alive=5, log_level="info", access_log=False,
     )  # fmt: skip
 
 
