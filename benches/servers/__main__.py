@@ -1,9 +1,10 @@
 """`python -m benches.servers MODELS`: requests per second and latencies, on loopback.
 
 MODELS is the folder that examples/servers/make_models.py wrote. Every server is started once; they
-take turns in rounds, so that the machine is the same for all. A server computes `--threads` pictures
-at a time, each with one thread. Clients run in this process, beside it: their time is in the
-latencies, and not in the CPU time of the server. `--cpp` is the program of examples/servers/cpp.
+take turns in rounds, so that the machine is the same for all. A server computes `--threads`
+pictures at a time, each with one thread. Clients run in this process, beside it: their time is in
+the latencies, and not in the CPU time of the server. `--cpp` is the program of
+examples/servers/cpp.
 """
 
 from __future__ import annotations
@@ -170,9 +171,8 @@ def print_table(
 ) -> Any:
     """Print the table of a number of clients."""
     noun = "client" if clients == 1 else "clients"
-    print(
-        f"\n| {clients} {noun} | requests/s | p50, ms | p99, ms | CPU ms a request | failed | differ |"
-    )
+    columns = "requests/s | p50, ms | p99, ms | CPU ms a request | failed | differ |"
+    print(f"\n| {clients} {noun} | {columns}")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for rival, own, labels in zip(rivals, loads, differing, strict=True):
         print(row(rival.name, own, labels))

@@ -60,9 +60,7 @@ def graph() -> Any:
     )
     del model.graph.output[:]
     shape = [1, "height", "width"]
-    model.graph.output.append(
-        make.make_tensor_value_info("labels", onnx.TensorProto.UINT8, shape)
-    )
+    model.graph.output.append(make.make_tensor_value_info("labels", onnx.TensorProto.UINT8, shape))
     session = open_session(model.SerializeToString())
 
     def find_labels(pixels: np.ndarray, options: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A server that answers a picture with the labels of its pixels, in FastAPI and ONNX Runtime.
 
-    python examples/servers/make_models.py models
-    SEGPOST_MODEL=models/labels.onnx python examples/servers/fastapi_server.py --port 8000
+    export SEGPOST_MODEL=models/labels.onnx
+    python examples/servers/fastapi_server.py --port 8000
     curl --data-binary @photo.jpg -H "Content-Type: image/jpeg" localhost:8000/segment > labels.png
 
 The graph of the model takes pixels and ends in labels: there is no arithmetic here.
@@ -203,7 +203,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=1, help="processes; a killed one is replaced")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes; a killed one is replaced"
+    )
     options = parser.parse_args()
     uvicorn.run(
         "fastapi_server:create_app", factory=True, host=options.host, port=options.port,

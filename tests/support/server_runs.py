@@ -114,8 +114,8 @@ def build_cpp(folder: Path) -> Path:
     for package in ("spng", "libturbojpeg"):
         is_there = subprocess.run(["pkg-config", "--exists", package], check=False).returncode == 0
         require(is_there, f"the headers of {package} are not installed")
-    found = any(Path(root, "boost/beast.hpp").is_file() for root in ("/usr/include",))
-    require(found, "the headers of Boost are not installed")
+    is_there = Path("/usr/include/boost/beast.hpp").is_file()
+    require(is_there, "the headers of Boost are not installed")
     openvino = pytest.importorskip("openvino")
     folders = run([sys.executable, "-m", "segpost", "--cmakedir"]).strip()
     run(
@@ -140,6 +140,14 @@ def run(command: list[str], **options: Any) -> str:
     return done.stdout
 
 
+def wait_for_socket(server: Server) -> None:
+    """Until somebody listens: of several workers the first one opens the socket."""
+    while server.process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError):
+            server.health()
+            return
+
+
 @contextlib.contextmanager
 def serve(command: list[str], **settings: Any) -> Iterator[Server]:
     """A server until the end of the block; settings are limits, as in MAX_BYTES=9."""
@@ -160,7 +168,9 @@ def serve(command: list[str], **settings: Any) -> Iterator[Server]:
                 break
         else:
             pytest.fail(said)
-        yield Server(process, int(found[1]))
+        server = Server(process, int(found[1]))
+        wait_for_socket(server)
+        yield server
     finally:
         process.kill()
         process.wait()

@@ -27,8 +27,8 @@ Labels Network::find_labels(Picture &picture, const std::atomic<bool> &is_late) 
             network.idle_.push_back(request);
         }
     } back{*this, request};
-    request.set_input_tensor(ov::Tensor(ov::element::u8, {1, picture.height, picture.width, 3},
-                                        picture.pixels.data()));
+    request.set_input_tensor(
+        ov::Tensor(ov::element::u8, {1, picture.height, picture.width, 3}, picture.pixels.data()));
     request.start_async();
     while (!request.wait_for(std::chrono::milliseconds(20)))
         if (is_late) request.cancel(); // then the wait ends with an exception

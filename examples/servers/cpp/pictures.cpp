@@ -31,8 +31,7 @@ Picture decode_png(const std::vector<std::uint8_t> &content, std::uint64_t max_p
     spng_ihdr header;
     check_png(spng_get_ihdr(context.get(), &header));
     check_pixels(header.width, header.height, max_pixels);
-    if (header.bit_depth > 8)
-        throw Refused(415, "the picture is neither gray nor RGB of 8 bits");
+    if (header.bit_depth > 8) throw Refused(415, "the picture is neither gray nor RGB of 8 bits");
     Picture picture{header.height, header.width, {}};
     picture.pixels.resize(std::size_t(3) * header.height * header.width);
     check_png(spng_decode_image(context.get(), picture.pixels.data(), picture.pixels.size(),
@@ -44,7 +43,8 @@ Picture decode_jpeg(const std::vector<std::uint8_t> &content, std::uint64_t max_
     const Handle handle(tjInitDecompress(), tjDestroy);
     int width = 0, height = 0, sampling = 0, space = 0;
     if (tjDecompressHeader3(handle.get(), content.data(), content.size(), &width, &height,
-                            &sampling, &space))
+                            &sampling, &space) ||
+        width < 1)
         throw Refused(422, "the header of the JPEG is broken");
     check_pixels(std::uint64_t(width), std::uint64_t(height), max_pixels);
     if (space == TJCS_CMYK || space == TJCS_YCCK)

@@ -1,8 +1,8 @@
 // A server that answers a picture with the labels of its pixels, in C++ and OpenVINO. No Python.
 //
 //     export SEGPOST_MODEL=models/labels.xml SEGPOST_PALETTE=models/palette.rgb
-//     export SEGPOST_OPERATORS=$(python -c "import segpost; print(segpost.runtimes.library('openvino'))")
-//     build/server 8000
+//     export SEGPOST_OPERATORS=$(python -c "import segpost;
+//     print(segpost.runtimes.library('openvino'))") build/server 8000
 //
 // Its contract is that of fastapi_server.py, and it reads the same variables for its limits.
 #include <csignal>

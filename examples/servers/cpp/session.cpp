@@ -41,9 +41,7 @@ void Session::close() {
     stream_.socket().close(ignored);
 }
 
-void Session::release() {
-    service_.requests -= std::exchange(is_admitted_, false);
-}
+void Session::release() { service_.requests -= std::exchange(is_admitted_, false); }
 
 void Session::read_header() {
     parser_.emplace();
