@@ -26,6 +26,7 @@ import onnxruntime
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from pictures import Refused, decode_picture
+from PIL import Image
 
 import segpost
 
@@ -72,8 +73,6 @@ def load_network(path: str) -> Network:
 
 def encode_png(labels: Labels) -> bytes:
     """Return labels as an indexed PNG: the value of a pixel is its label."""
-    from PIL import Image
-
     picture = Image.fromarray(labels)
     picture.putpalette(PALETTE.colors.tobytes())
     content = io.BytesIO()

@@ -5,6 +5,7 @@
 //     print(segpost.runtimes.library('openvino'))") build/server 8000
 //
 // Its contract is that of fastapi_server.py, and it reads the same variables for its limits.
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -34,8 +35,16 @@ std::vector<std::uint8_t> read_palette(const std::string &path) {
 void accept(asio::ip::tcp::acceptor &acceptor, Service &service) {
     acceptor.async_accept([&](beast::error_code error, asio::ip::tcp::socket socket) {
         if (error == asio::error::operation_aborted) return; // the server ends
-        if (!error) std::make_shared<Session>(std::move(socket), service)->read_header();
-        accept(acceptor, service);
+        if (!error) {
+            std::make_shared<Session>(std::move(socket), service)->read_header();
+            return accept(acceptor, service);
+        }
+        // Too many files are open: connections wait until some are closed.
+        const auto pause = std::make_shared<asio::steady_timer>(service.io);
+        pause->expires_after(std::chrono::milliseconds(100));
+        pause->async_wait([&, pause](beast::error_code) {
+            if (acceptor.is_open()) accept(acceptor, service);
+        });
     });
 }
 

@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include <chrono>
+#include <cstdio>
 #include <utility>
 
 #include "refused.hpp"
