@@ -27,6 +27,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from pictures import Refused, decode_picture
 from PIL import Image
+from starlette.requests import ClientDisconnect
 
 import segpost
 
@@ -184,6 +185,8 @@ def create_app(network: Network | None = None) -> FastAPI:
                 content = await asyncio.wait_for(segmenter.read_upload(request), limits.seconds)
             except asyncio.TimeoutError:
                 raise HTTPException(408, f"no upload in {limits.seconds:g} s") from None
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody reads it
             left = started + limits.seconds - time.monotonic()
             try:
                 result = await asyncio.wait_for(segmenter.compute(content, format), left)

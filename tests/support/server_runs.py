@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import segpost
-
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "examples" / "servers"
 PATIENCE = 300  # seconds until a test that hangs fails
@@ -137,7 +135,7 @@ def run(command: list[str], **options: Any) -> str:
     """What a command prints that must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 def wait_for_socket(server: Server) -> None:
@@ -184,9 +182,10 @@ def fastapi_command(*options: str) -> list[str]:
 
 def openvino_operators() -> str:
     """The path of segpost's operators for OpenVINO, which are built where they are missing."""
+    from segpost.runtimes import library
     from segpost.runtimes.builds import build
 
     try:
-        return segpost.runtimes.library("openvino")
+        return library("openvino")
     except FileNotFoundError:
         return str(build("openvino"))
