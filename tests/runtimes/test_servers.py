@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -90,15 +91,13 @@ def photograph(height: int = 90, width: int = 130) -> np.ndarray:
 
 def expected(models: Path, pixels: np.ndarray) -> np.ndarray:
     """segpost's labels of the logits that the network itself gives."""
-    import onnxruntime
+    runtime: Any = importlib.import_module("onnxruntime")
 
-    session = onnxruntime.InferenceSession(
-        models / "network.onnx", providers=["CPUExecutionProvider"]
-    )
+    session = runtime.InferenceSession(models / "network.onnx", providers=["CPUExecutionProvider"])
     return np.asarray(segpost.argmax(session.run(None, {"image": pixels[None]})[0])[0])
 
 
-FORMS = {
+FORMS: dict[str, tuple[Callable[[np.ndarray], Any], dict[str, Any]]] = {
     "PNG": (lambda pixels: Image.fromarray(pixels), {}),
     "JPEG": (lambda pixels: Image.fromarray(pixels), {"quality": 90}),
     "PNG of a palette": (lambda pixels: Image.fromarray(pixels).quantize(16), {}),
