@@ -49,7 +49,10 @@ def main() -> None:
     export(image, "deeplab.onnx")
     x = channels_first(image)
     appended = append_postprocess(
-        "deeplab.onnx", want=("labels", "overlay"), palette="voc", inputs=x
+        "deeplab.onnx",
+        want=("labels", "overlay"),
+        palette="voc",
+        inputs=x,
     )
     appended.save("deeplab.labels.onnx")
     print(appended)
