@@ -74,6 +74,24 @@ def test_more_than_two_gigabytes_of_external_data(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels, whole.argmax(1))
 
 
+def test_sizes_in_another_file_are_read(tmp_path: Path) -> None:
+    """Scales that lie beside the model, as every tensor does with a threshold of 0."""
+    source = tmp_path / "model.onnx"
+    onnx.save(
+        model_of(is_labels=True),
+        str(source),
+        save_as_external_data=True,
+        location="all.bin",
+        size_threshold=0,
+    )
+    appended = append_postprocess(source)
+    assert appended.check is not None
+    assert appended.check.differing == 0
+    (tmp_path / "all.bin").unlink()
+    with pytest.raises(ValueError, match=r"tensor '.*' is in the file 'all\.bin' beside the model"):
+        append_postprocess(source)
+
+
 class Exported(torch.nn.Module):  # type: ignore[misc]
     """A network as users write it, with labels or logits of the size of the image."""
 

@@ -187,7 +187,12 @@ ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"want": "labels"}, TypeError, "want must be a collection"),
     ({"want": ("label",)}, ValueError, "did you mean 'labels'"),
     ({"want": ("color",)}, ValueError, "want has 'color', which needs colors: pass palette="),
-    ({"palette": [[0, 0, 0]]}, ValueError, "palette has 1 colors, and the model has 5 classes"),
+    (
+        {"want": ("color",), "palette": [[0, 0, 0]]},
+        ValueError,
+        "palette has 1 colors, and the model has 5 classes",
+    ),
+    ({"palette": "voc"}, ValueError, "palette is for colors: add"),
     ({"alpha": 2}, ValueError, r"alpha must be in 0\.\.1"),
     ({"alpha": [0.5, 0.5]}, ValueError, "one for each of 1 classes"),
     ({"threshold": 0.5}, ValueError, "'logits' has 5: leave threshold out"),

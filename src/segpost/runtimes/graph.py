@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
+from segpost._core.text import describe_error
+
 # ONNX Resize's words for a sampling grid, which are OpenVINO's too.
 GRIDS = {
     "half_pixel": "half_pixel",
@@ -128,20 +130,24 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> Tra
 
 
 @contextmanager
-def refuse_damage(kind: str) -> Iterator[None]:
+def refuse_damage(kind: str, name: str = "model") -> Iterator[None]:
     """Raise a ValueError for whatever the parser of a file format raises about a damaged file.
 
     Parameters
     ----------
     kind : str
         The name of the file format, for the error.
+    name : str
+        What is read: the argument, with the path of its file.
     """
     try:
         yield
     except (ValueError, OSError, ImportError, MemoryError):
         raise
     except Exception as error:
-        raise ValueError(f"model is a damaged {kind} file: {error!r}") from error
+        raise ValueError(
+            f"{name} is a damaged {kind} file: {describe_error(error).reason}"
+        ) from error
 
 
 def _has_ids_behind(change: Operator, read: Callable[[Any], Operator]) -> bool:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segpost._core.text import suggest_name
+from segpost._core.text import describe_error, display_path, suggest_name
 from segpost.runtimes.appending.onnx_steps import name_node, own_size, read_step
 from segpost.runtimes.appending.steps import fix_sides
 from segpost.runtimes.appending.tail import Tail, find_tail, understand
@@ -16,6 +16,7 @@ from segpost.runtimes.graph import import_package, refuse_damage
 from segpost.runtimes.onnx import OWN_DOMAINS, GraphReader, trace_tensor
 
 DOMAIN, VERSION = "segpost", 1  # of the operators that are appended
+MOST_BYTES = 256  # of a size, of axes or of scales
 DTYPES = {
     "float": "float32",
     "double": "float64",
@@ -66,21 +67,43 @@ def load_model(model: Any) -> OnnxModel:
     """
     onnx = import_package("onnx", "onnx", "an ONNX file")
     folder = None
-    with refuse_damage("ONNX"):
-        if isinstance(model, (str, PathLike)):
+    is_file = isinstance(model, (str, PathLike))
+    file = f"model {display_path(Path(os.fspath(model)))}" if is_file else "model"
+    with refuse_damage("ONNX", file):
+        if is_file:
             path = Path(os.fspath(model))
             folder = path.resolve().parent
             proto = onnx.load(str(path), load_external_data=False)
+            _load_small_tensors(onnx, proto, folder)
         elif isinstance(model, (bytes, bytearray)):
             proto = onnx.load_model_from_string(bytes(model))
         else:
             proto = onnx.ModelProto()
             proto.CopyFrom(model)
         if not proto.graph.node or not proto.graph.output:
-            raise ValueError("model has no nodes and outputs: the file is cut, or is no ONNX model")
+            raise ValueError(
+                f"{file} has no nodes and outputs: the file is cut, or is no ONNX model"
+            )
         _check_names(proto)
         _check_domains(proto)
     return OnnxModel(onnx, proto, folder)
+
+
+def _load_small_tensors(onnx: Any, proto: Any, folder: Path) -> None:
+    """Read what is too small for a weight out of other files: sizes, axes and scales."""
+    for tensor in proto.graph.initializer:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        if not entries or int(entries.get("length", MOST_BYTES + 1)) > MOST_BYTES:
+            continue
+        try:
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+        except (OSError, onnx.checker.ValidationError) as error:
+            raise ValueError(
+                f"tensor {tensor.name!r} is in the file {entries.get('location')!r} beside the "
+                f"model, which cannot be read: {describe_error(error).reason}"
+            ) from None
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
 
 
 def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
@@ -93,11 +116,8 @@ def read_tail(model: OnnxModel, output: str | int | None) -> Tail:
         shapes = _read_shapes(model)
     reader = GraphReader(model.onnx, proto)
     operators = trace.operators
-    if operators[0].node is not None and operators[0].node.domain == DOMAIN:
-        raise ValueError(
-            f"output {name!r} is made by {name_node(operators[0].node)} of segpost already; append "
-            "to the model before that"
-        )
+    if operators[0].node is not None:
+        _refuse_own(name, operators[0].node)
     last = find_tail(operators)
     if last < 0:
         _refuse_functions(proto, operators[0].node)
@@ -153,6 +173,10 @@ def _choose_output(model: OnnxModel, names: list[str], output: str | int | None)
         return names[output]
     if len(names) == 1:
         return names[0]
+    makers = {made: node for node in model.proto.graph.node for made in node.output}
+    for name in names:
+        if name in makers:
+            _refuse_own(name, makers[name])
     candidates = []
     for name in names:
         try:
@@ -169,6 +193,15 @@ def _choose_output(model: OnnxModel, names: list[str], output: str | int | None)
         f"the model has {len(names)} outputs, {', '.join(map(repr, names))}, of which "
         f"{len(candidates)} are resized{': ' + ends if ends else ''}; choose with output="
     )
+
+
+def _refuse_own(output: str, node: Any) -> None:
+    """Raise an error where an output is made by an operator of segpost."""
+    if node.domain == DOMAIN:
+        raise ValueError(
+            f"output {output!r} is made by {name_node(node)} of segpost already; append to the "
+            "model before that"
+        )
 
 
 def _check_names(proto: Any) -> None:

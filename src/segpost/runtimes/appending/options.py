@@ -77,6 +77,8 @@ def read_options(
         raise ValueError(
             f'want has {needs_palette[0]!r}, which needs colors: pass palette=, such as "voc"'
         )
+    if palette is not None and not needs_palette:
+        raise ValueError('palette is for colors: add "color" or "overlay" to want, or leave it out')
     if size == "image" and "overlay" not in words:
         raise ValueError(
             'size="image" is that of the image which the overlay is drawn on: add "overlay" to '
