@@ -1,0 +1,15 @@
+"""The package of JavaScript, built once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from web_package import build_web_package
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built package."""
+    pytest.importorskip("ziglang")
+    return build_web_package(tmp_path_factory.mktemp("web"))
