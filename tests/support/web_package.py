@@ -127,8 +127,6 @@ def call_web(package: Path, *calls: tuple[Any, ...]) -> list[Any]:
         answers.append(
             decode(answer.get("result"))
             if error is None
-            else Refusal(
-                error["kind"], error["message"], error.get("count"), error.get("first")
-            )
+            else Refusal(error["kind"], error["message"], error.get("count"), error.get("first"))
         )
     return answers

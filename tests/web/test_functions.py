@@ -136,9 +136,7 @@ def test_sigmoid_heads(package: Path) -> None:
         ("postprocess", quantized, {"quantization": scale, "threshold": 0.7, "size": SIZE}),
     ]
     first, second = call_web(package, *calls)
-    theirs = segpost.postprocess(
-        logits, threshold=0.3, size=SIZE, want=("labels", "confidence")
-    )
+    theirs = segpost.postprocess(logits, threshold=0.3, size=SIZE, want=("labels", "confidence"))
     same(first["labels"], theirs.labels)
     assert np.abs(first["confidence"] - theirs.confidence).max() <= 1e-6
     same(
@@ -207,7 +205,10 @@ def test_memory_grows_and_results_stay(package: Path) -> None:
     """Results are copies: what was made before the memory grew is the same after it."""
     small, large = noisy_logits(5, 9, 11), noisy_logits(3, 40, 40)
     sizes = (SIZE, (3000, 3000), SIZE)
-    calls = [("argmax", logits, {"size": size}) for logits, size in zip((small, large, small), sizes, strict=True)]
+    calls = [
+        ("argmax", logits, {"size": size})
+        for logits, size in zip((small, large, small), sizes, strict=True)
+    ]
     first, second, third = call_web(package, *calls)
     same(first, segpost.argmax(small, size=SIZE))
     same(second, segpost.argmax(large, size=(3000, 3000)))

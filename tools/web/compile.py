@@ -28,7 +28,8 @@ def compile_module(folder: Path) -> Path:
         "-DCMAKE_BUILD_TYPE=Release",
         "-DSEGPOST_WERROR=ON",
         f"-DSEGPOST_ZIG={find_zig().parent / 'lib'}",
-        "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",  # zig would build a library of C to link it
+        # To link, zig would compile a library of C for the check alone.
+        "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
         *find_launcher(),
     ]
     environment = {**os.environ, "CCACHE_NOHASHDIR": "1"}
