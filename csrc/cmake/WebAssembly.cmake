@@ -27,7 +27,7 @@ set_source_files_properties(csrc/capi/capi.cpp PROPERTIES COMPILE_DEFINITIONS SE
 
 set(abi ${SEGPOST_ZIG}/libcxxabi)
 add_library(segpost_exceptions OBJECT
-    ${abi}/src/cxa_exception.cpp ${abi}/src/cxa_personality.cpp ${abi}/src/stdlib_new_delete.cpp
+    ${abi}/src/cxa_exception.cpp ${abi}/src/cxa_personality.cpp
     ${SEGPOST_ZIG}/libunwind/src/Unwind-wasm.c
     ${system}/wasi_exceptions.cpp)
 target_include_directories(segpost_exceptions PRIVATE
@@ -39,7 +39,7 @@ target_compile_options(segpost_exceptions PRIVATE -w -O2)
 set_target_properties(segpost_exceptions PROPERTIES CXX_STANDARD 23 CXX_SCAN_FOR_MODULES OFF)
 target_link_libraries(segpost_wasm PRIVATE segpost_exceptions)
 
-# A module that is called, not run. A caller's memory is the module's: it takes and gives it by malloc and free.
+# A module that is called, not run. Callers take and give memory by malloc and free, whose numbers have 31 bits.
 target_link_options(segpost_wasm PRIVATE -mexec-model=reactor -s
-    LINKER:--export=segpost_get_api,--export=malloc,--export=free,--export-table,--max-memory=4294901760)
+    LINKER:--export=segpost_get_api,--export=malloc,--export=free,--export-table,-z,stack-size=2097152,--max-memory=2147483648)
 install(TARGETS segpost_wasm DESTINATION .)

@@ -50,8 +50,8 @@ class Refusal(NamedTuple):
 
     kind: str
     message: str
-    count: int | None
-    first: int | None
+    bad: int | None
+    place: int | None
 
 
 def build_web_package(folder: Path) -> Path:

@@ -23,7 +23,7 @@ def noisy_logits(*shape: int) -> np.ndarray:
     """Blocks of one class with noise, rounded so that some are equal."""
     blocks = RANDOM.normal(0, 2, (*shape[:-2], -(-shape[-2] // 4), -(-shape[-1] // 4)))
     smooth = blocks.repeat(4, -2).repeat(4, -1)[..., : shape[-2], : shape[-1]]
-    return np.float32(np.round(smooth + RANDOM.normal(0, 0.5, shape), 2))
+    return np.round(smooth + RANDOM.normal(0, 0.5, shape), 2).astype(np.float32)
 
 
 def same(ours: Any, theirs: Any) -> None:
@@ -109,7 +109,7 @@ def test_one_pass_gives_all_results(package: Path) -> None:
     """Labels, confidence, colors and overlay; the image as ImageData, RGB and RGBA."""
     logits = noisy_logits(5, 9, 11)
     image = RANDOM.integers(0, 256, (*SIZE, 4), np.uint8)
-    want = ["labels", "confidence", "color", "overlay"]
+    want: tuple[Any, ...] = ("labels", "confidence", "color", "overlay")
     palette = segpost.Palette(RANDOM.integers(0, 256, (5, 3)), ignore_index=3, void=(1, 2, 3))
     alpha = [0.1, 0.25, 0.5, 0.77, 1.0]
     images = (Picture(image), image, image[..., :3])

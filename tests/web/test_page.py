@@ -147,7 +147,7 @@ def test_a_photograph_is_opened(load: Any) -> None:
     page.tab.set_input_files(
         "#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
     )
-    page.tab.locator("#status", has_text="893 x 1280 labels").wait_for()
+    page.tab.locator("#status", has_text="894 x 1280 labels").wait_for()
     check_numbers(page)
     assert page.said == []
 

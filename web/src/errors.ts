@@ -18,7 +18,7 @@ export class BadValuesError extends ValueError {
   }
 }
 
-/** The memory of the module, 4 GB at most, is full. */
+/** The memory of the module, 2 GB at most, is full. */
 export class OutOfMemoryError extends Error {
   override name = "OutOfMemoryError";
 }

@@ -59,7 +59,10 @@ export function asWeights(alpha: number | readonly number[], palette: Palette): 
       throw new ValueError(`alpha must be in 0..1, got ${show(weight)}`);
   const steps = list.map((weight: number) => roundHalfEven(256 * weight));
   const mean = steps.reduce((sum: number, step: number) => sum + step, 0) / steps.length;
-  return Float64Array.from([...steps, roundHalfEven(mean)], (step) => step / 256);
+  const weights = Float64Array.from([...steps, roundHalfEven(mean)], (step) => step / 256);
+  const ignored = palette.ignoreIndex ?? -1;
+  if (ignored in palette.colors) weights[ignored] = weights[palette.length] as number;
+  return weights;
 }
 
 /** As IEEE 754 rounds. */

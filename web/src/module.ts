@@ -104,10 +104,10 @@ export class Module {
   }
 
   allocate(bytes: number): number {
-    const address = bytes < 2 ** 32 ? this.exports.malloc(Math.max(bytes, 1)) >>> 0 : 0;
+    const address = bytes < 2 ** 31 ? this.exports.malloc(Math.max(bytes, 1)) >>> 0 : 0;
     if (address) return address;
     throw new OutOfMemoryError(
-      `segpost has no memory for ${bytes} bytes: WebAssembly has 4 GB; pass fewer images at once, or a smaller size`,
+      `segpost has no memory for ${bytes} bytes: its memory ends at 2 GB; pass fewer images at once, or a smaller size`,
     );
   }
 
@@ -194,7 +194,7 @@ export class Scope {
       );
     if (status === NO_MEMORY)
       throw new OutOfMemoryError(
-        `segpost.${name}: ${message}: WebAssembly has 4 GB; pass fewer images at once, or a smaller size`,
+        `segpost.${name}: ${message}: its memory ends at 2 GB; pass fewer images at once, or a smaller size`,
       );
     throw new ValueError(message);
   }
