@@ -28,13 +28,13 @@ const target = { data: new Uint8Array(64 * 128), shape: [1, 64, 128] };
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_javascript_of_a_page_runs(page: str, package: Path, tmp_path: Path) -> None:
+def test_javascript_of_a_page_runs(page: str, web_build: Path, tmp_path: Path) -> None:
     """All blocks of a page, one after another, as one module."""
     blocks = [block.code for block in blocks_of(ROOT / page) if block.language == "javascript"]
     assert blocks
     modules = tmp_path / "node_modules"
     modules.mkdir()
-    (modules / "segpost").symlink_to(package, target_is_directory=True)
+    (modules / "segpost").symlink_to(web_build, target_is_directory=True)
     script = tmp_path / "page.mjs"
     script.write_text(INPUTS + "\n".join(blocks), encoding="utf-8")
     node = importlib.import_module("tools.web.node").find_node()

@@ -58,10 +58,10 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address(package: Path) -> Iterator[str]:
+def address(web_build: Path) -> Iterator[str]:
     """The page on a server of files."""
-    importlib.import_module("tools.web.site").write_site(package, package / "site")
-    handler = functools.partial(QuietHandler, directory=package / "site")
+    importlib.import_module("tools.web.site").write_site(web_build, web_build / "site")
+    handler = functools.partial(QuietHandler, directory=web_build / "site")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

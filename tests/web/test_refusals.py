@@ -160,16 +160,16 @@ REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
 ]
 
 
-def test_refusals_say_what_came(package: Path) -> None:
+def test_refusals_say_what_came(web_build: Path) -> None:
     """A sentence each, and the next call works."""
-    answers = call_web(package, *(call for call, _, _ in REFUSED), ("argmax", LOGITS))
+    answers = call_web(web_build, *(call for call, _, _ in REFUSED), ("argmax", LOGITS))
     for (call, kind, text), answer in zip(REFUSED, answers, strict=False):
         assert isinstance(answer, Refusal), call
         assert (answer.kind, text in answer.message) == (kind, True), answer
     np.testing.assert_array_equal(answers[-1], segpost.argmax(LOGITS))
 
 
-def test_bad_values_are_counted(package: Path) -> None:
+def test_bad_values_are_counted(web_build: Path) -> None:
     """Their number and the first place, as in Python."""
     holes = LOGITS.copy()
     holes[1, 2, 3] = holes[0, 3, 4] = np.nan
@@ -180,7 +180,7 @@ def test_bad_values_are_counted(package: Path) -> None:
         ("colorize", LABELS, [[0, 0, 0], [1, 1, 1]]),
         ("colorize", np.array([[-1, 0]], np.int32), "voc"),
     ]
-    nan, propagated, void, plain, negative = call_web(package, *calls)
+    nan, propagated, void, plain, negative = call_web(web_build, *calls)
     assert nan == (
         "BadValuesError",
         'logits have 2 NaN, first at image 0, y 2, x 3; nan: "propagate" lets the first NaN win',
@@ -198,13 +198,13 @@ def test_bad_values_are_counted(package: Path) -> None:
     assert negative[2:] == (1, 0)
 
 
-def test_memory_that_is_not_there_is_an_error(package: Path) -> None:
+def test_memory_that_is_not_there_is_an_error(web_build: Path) -> None:
     """A sentence, after which small calls work: in the module and before it."""
     sizes = ([MOST, MOST], [60000, 60000], [MOST, 1], [1, MOST])
     calls: list[tuple[Any, ...]] = [("argmax", LOGITS, {"size": size}) for size in sizes]
     want = {"want": ["labels", "confidence"], "size": [20000, 30000]}
     calls += [("postprocess", LOGITS, want), ("argmax", LOGITS)]
-    *refused, works = call_web(package, *calls)
+    *refused, works = call_web(web_build, *calls)
     for answer in refused:
         assert isinstance(answer, Refusal)
         assert answer.kind == "OutOfMemoryError"
@@ -212,11 +212,11 @@ def test_memory_that_is_not_there_is_an_error(package: Path) -> None:
     np.testing.assert_array_equal(works, segpost.argmax(LOGITS))
 
 
-def test_a_full_memory_is_an_error(package: Path) -> None:
+def test_a_full_memory_is_an_error(web_build: Path) -> None:
     """Before a call, and within it; when memory is given back the same call works."""
     node = importlib.import_module("tools.web.node").find_node()
     script = Path(__file__).with_name("full_memory.mjs")
-    command = [*node, str(script), str(package)]
+    command = [*node, str(script), str(web_build)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     said = json.loads(run.stdout)
     assert said["right"]
@@ -224,8 +224,8 @@ def test_a_full_memory_is_an_error(package: Path) -> None:
     assert said["narrow"].startswith("OutOfMemoryError: segpost.argmax: out of memory")
 
 
-def test_a_missing_module_says_where_it_must_lie(package: Path) -> None:
+def test_a_missing_module_says_where_it_must_lie(web_build: Path) -> None:
     """And a file that is no module is refused by the engine."""
-    missing, other = call_web(package, ("load", "file:///absent.wasm"), ("load", b"no".hex()))
+    missing, other = call_web(web_build, ("load", "file:///absent.wasm"), ("load", b"no".hex()))
     assert isinstance(missing, Refusal)
     assert isinstance(other, Refusal)
