@@ -30,7 +30,7 @@ VERSIONS = {
     "tools/conda/recipe.yaml": r'^  version: "?([^"\s]+)',
     "web/package.json": r'^  "version": "([^"]+)"',
 }
-INSTALL = 'pip install -c constraints.txt -e ".[release]"'
+INSTALL = 'pip install -c constraints.txt -e ".[test,release]"'
 
 
 class StepFailed(Exception):
@@ -163,6 +163,11 @@ STEPS = (
         "installed",
         "the tests of wheels, with the Pythons of this machine",
         commands=("{python} -m tools.wheels test --dist {dist}",),
+    ),
+    Step(
+        "platforms",
+        "the wheel of AArch64 under QEMU, the library of Windows under wine",
+        commands=("{python} -m tools.wheels aarch64 windows",),
     ),
     Step(
         "reproduce",

@@ -42,12 +42,9 @@ function(segpost_simd_sources target)
             SEGPOST_BUILDS_LIBRARY SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
         # GCC 12 sees uninitialized variables in its own AVX-512 header.
         segpost_driver_options(options -O3 -Wno-psabi -Wno-uninitialized)
-        # Loops over vectors that Clang unrolls take twice the space; GCC does not unroll them.
-        segpost_driver_options(rolled -fno-unroll-loops)
         segpost_driver_options(flags ${segpost_${level}_flags} ${segpost_vector_options})
         target_compile_options(${target}_${level} PRIVATE
-            ${options} $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> 
-            $<$<CXX_COMPILER_ID:Clang,AppleClang>:${rolled}> ${flags})
+            ${options} $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> ${flags})
         target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${level}>)
         string(APPEND declarations "namespace ${level} { extern const KernelTable table; }\n")
         string(APPEND levels

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import segpost
 from segpost.cli import main
 from segpost.cli.commands.append import EXAMPLES
 
@@ -25,6 +26,35 @@ from segpost.cli.commands.append import EXAMPLES
         (["model.onnx", "--out", "x.onnx", "--want", "label"], "did you mean 'labels'?"),
         (["model.onnx", "--out", "x.onnx", "--want", "color"], "pass --palette, such as"),
         (["model.onnx", "--out", "x.onnx", "--size", "image"], "pass --size input"),
+        (["model.onnx", "--out", "x.onnx", "--letterbox", "3", "4"], "takes H W of the images and"),
+        (["model.onnx", "--out", "x.onnx", "--letterbox", "0", "4", "5", "5"], "image_size"),
+        (
+            [
+                "model.onnx",
+                "--out",
+                "x.onnx",
+                "--letterbox",
+                *["33", "70", "9", "9", "8", "8", "5", "0"],
+            ],
+            "content_size",
+        ),
+        (
+            [
+                "model.onnx",
+                "--out",
+                "x.onnx",
+                "--letterbox",
+                "3",
+                "4",
+                "5",
+                "5",
+                "--size",
+                "5",
+                "5",
+            ],
+            "the letterbox maps back to images of (3, 4): leave --size out",
+        ),
+        (["model.onnx", "--out", "x.onnx", "--nan", "ignore"], "invalid choice: 'ignore'"),
         (["model.pt", "--out", "x.onnx"], "ends in .onnx or .xml (OpenVINO), got 'model.pt'"),
         (
             [
@@ -104,6 +134,29 @@ def test_files(
     assert "pass --input that it takes, or --no-check" in capsys.readouterr().err
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["labels.onnx", "model.onnx", "small.onnx", "x.npy"]
+
+
+@pytest.mark.runtimes
+@pytest.mark.filterwarnings("default")
+def test_letterbox_and_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the attributes of the operator: the geometry in full, and the rule."""
+    onnx: Any = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from append_models import SIZE, Graph
+
+    monkeypatch.chdir(tmp_path)
+    graph = Graph()
+    graph.end(graph.resize(graph.logits()))
+    onnx.save(graph.model(), "model.onnx")
+    box = segpost.Letterbox.fit((33, 70), SIZE)
+    whole = [*box.image_size, *box.input_size, *box.content_size, *box.offset]
+    for numbers in (whole[:4], whole):
+        words = ["--letterbox", *map(str, numbers), "--nan", "propagate"]
+        assert main(["append", "model.onnx", "--out", "labels.onnx", *words]) == 0
+        (node,) = (one for one in onnx.load("labels.onnx").graph.node if one.op_type == "Argmax")
+        values = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+        assert values["letterbox"] == whole
+        assert values["nan"] == b"propagate"
 
 
 @pytest.mark.runtimes

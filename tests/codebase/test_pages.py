@@ -46,7 +46,15 @@ PEERS = frozenset(
 )
 RUNTIMES = frozenset(
     f"docs/guides/{name}.md"
-    for name in ("runtimes/append", "runtimes/onnxruntime", "runtimes/openvino", "video")
+    for name in (
+        "runtimes/append",
+        "runtimes/jax",
+        "runtimes/keras-hub",
+        "runtimes/litert",
+        "runtimes/onnxruntime",
+        "runtimes/openvino",
+        "video",
+    )
 )
 
 

@@ -135,7 +135,7 @@ def test_simd_level_from_the_environment(level: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
     if level == "nonsense":
-        assert "SEGPOST_SIMD must be one of x86_64_v2" in result.stderr
+        assert "SEGPOST_SIMD must be one of x86-64-v2" in result.stderr
     else:
         assert result.stdout.strip() == level.replace("-", "_")
 

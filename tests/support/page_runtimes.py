@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,6 +144,8 @@ def onnxruntime() -> dict[str, Any]:
     )
     return {
         "session": runtime.InferenceSession("deeplab.onnx", providers=["CPUExecutionProvider"]),
+        "network": Exported(),
+        "pixels": exported_input(),
         "x": exported_input().numpy(),
         "height": SIDE,
         "width": SIDE,
@@ -157,6 +160,8 @@ def openvino() -> dict[str, Any]:
     return {
         "model": model,
         "compiled": runtime.compile_model(model, "CPU"),
+        "network": Exported(),
+        "pixels": exported_input(),
         "x": exported_input().numpy(),
         "height": SIDE,
         "width": SIDE,
@@ -189,15 +194,24 @@ def litert() -> dict[str, Any]:
     converter.representative_dataset = lambda: ([pixels] for _ in range(2))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_output_type = tf.int8
-    with open("deeplab.tflite", "wb") as file:
-        file.write(converter.convert())
+    Path("deeplab.tflite").write_bytes(converter.convert())
     interpreter = tf.lite.Interpreter("deeplab.tflite")
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
     interpreter.invoke()
     details = interpreter.get_output_details()[0]
     raw = interpreter.get_tensor(details["index"])
-    return {"interpreter": interpreter, "index": details["index"], "details": details, "raw": raw}
+    photograph = np.random.default_rng(1).integers(0, 256, (64, 80, 3), np.uint8)
+    return {
+        "interpreter": interpreter,
+        "index": details["index"],
+        "details": details,
+        "raw": raw,
+        "tf": tf,
+        "converter": converter,
+        "pixels": pixels,
+        "photograph": photograph,
+    }
 
 
 def jax() -> dict[str, Any]:

@@ -24,6 +24,7 @@ NEEDS = {
     "aarch64": Needs(
         ("apt-get", "dpkg", "cmake", "ninja", "qemu-aarch64"), ("pybind11", "ziglang", *AUDIT)
     ),
+    "x86_64": Needs(("cc", "qemu-x86_64"), ()),
     "windows": Needs(("cmake", "ninja", "wine64"), ("ziglang",)),
 }
 
@@ -31,7 +32,7 @@ NEEDS = {
 def require(name: str) -> None:
     """Skip a test where its platform needs what is missing; fail if the platform is required.
 
-    ``SEGPOST_REQUIRE_PLATFORMS=aarch64,windows`` requires platforms.
+    ``SEGPOST_REQUIRE_PLATFORMS=aarch64,windows,x86_64`` requires platforms.
     """
     programs, packages = NEEDS[name]
     missing = [program for program in programs if shutil.which(program, path=PATH) is None]

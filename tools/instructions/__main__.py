@@ -1,67 +1,88 @@
-"""How many instructions a pixel costs, on AArch64's level neon beside x86-64-v3, without a clock.
+"""How many instructions a pixel costs, without a clock.
 
-    python -m tools.instructions CACHE
+    python -m tools.instructions compare        beside the committed numbers
+    python -m tools.instructions commit         makes this build's numbers the committed ones
+    python -m tools.instructions neon CACHE     level neon beside x86-64-v3
 
-CACHE is the folder of `tools.wheels.emulation`, with a build of segpost. QEMU executes the same
-operations on both processors, and a plugin counts what was executed. It needs `qemu-user` of
-Debian 12 (QEMU 7.2) and a C compiler; this Python has segpost with native code of this machine.
+CACHE is the folder of `tools.wheels.emulation`, with a wheel of segpost. QEMU executes the same
+operations each time, and a plugin counts what was executed. It needs `qemu-user` of Debian 12 (QEMU
+7.2) and a C compiler; this Python has segpost with native code of x86-64. The exit status is 1
+where an operation takes 15 % more than was committed.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
-import subprocess
+import json
 import sys
+import tempfile
 from pathlib import Path
 
-from tools.wheels.emulation import System
+import segpost
 
-FOLDER = Path(__file__).parent
+from .counting import build_plugin, count, count_here, list_losses
 
-
-def build_plugin(cache: Path) -> Path:
-    """Compile the plugin."""
-    plugin = cache / "counter.so"
-    compiler = shutil.which("cc") or "gcc"
-    command = [compiler, "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", FOLDER / "counter.c"]
-    subprocess.run([*command, "-o", plugin], check=True)
-    return plugin
+COMMITTED = Path(__file__).resolve().parents[2] / "benches" / "results" / "instructions.json"
+LEVELS = ("x86-64-v2", "x86-64-v3")  # those that QEMU 7.2 has
 
 
-def count(command: list[str | Path], **variables: str) -> dict[str, float]:
-    """Instructions a pixel of every operation."""
-    done = subprocess.run(
-        [*command, FOLDER / "operations.py"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **variables},
-    )
-    executed = [int(line.split()[1]) for line in done.stderr.splitlines() if "executed" in line]
-    counts = {}
-    for i, line in enumerate(done.stdout.splitlines()):
-        pixels, name = line.split("\t")
-        start, end, start_of_two, end_of_two = executed[4 * i : 4 * i + 4]
-        counts[name] = ((end_of_two - start_of_two) - (end - start)) / int(pixels)
-    return counts
+def compiler() -> str:
+    """Return the compiler of the native code, by whose name numbers are committed."""
+    return str(segpost.build_config()["compiler"])
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tools.instructions", description=__doc__)
-    parser.add_argument("cache", type=Path)
-    system = System(parser.parse_args().cache.resolve())
+def compare() -> int:
+    """Compare this build with the committed numbers, and return the exit status."""
+    committed = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    if compiler() not in committed:
+        print(f"{COMMITTED.name} has {', '.join(committed)}, and not {compiler()}")
+        return 2
+    losses = []
+    with tempfile.TemporaryDirectory() as folder:
+        plugin = build_plugin(Path(folder))
+        for level in LEVELS:
+            found = list_losses(count_here(plugin, level), committed[compiler()][level])
+            losses += [f"{level}, {loss}" for loss in found]
+    print(*losses or ["no operation takes more instructions"], sep="\n")
+    return bool(losses)
+
+
+def commit() -> int:
+    """Write the numbers of this build."""
+    with tempfile.TemporaryDirectory() as folder:
+        plugin = build_plugin(Path(folder))
+        counts = {level: count_here(plugin, level) for level in LEVELS}
+    rounded = {level: {k: round(v, 2) for k, v in one.items()} for level, one in counts.items()}
+    text = json.dumps({compiler(): rounded}, indent=1)
+    COMMITTED.write_text(f"{text}\n", encoding="utf-8")
+    return 0
+
+
+def neon(cache: str) -> int:
+    """Print the table of neon beside x86-64-v3."""
+    from tools.wheels.emulation import System  # which needs what builds wheels
+
+    system = System(Path(cache).resolve())
     plugin = build_plugin(system.cache)
-    paths = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-    here = [shutil.which("qemu-x86_64") or "", "-cpu", "max", "-plugin", plugin, sys.executable]
-    x86 = count(here, SEGPOST_SIMD="x86-64-v3", **paths)
-    neon = count([system.python], QEMU_PLUGIN=f"file={plugin}", **{**paths, "PYTHONPATH": ""})
+    x86 = count_here(plugin, "x86-64-v3")
+    there = count([system.python], QEMU_PLUGIN=f"file={plugin}", PYTHONPATH="")
     print("| operation | x86-64-v3 | neon | ratio |\n|---|---|---|---|")
     for name, number in x86.items():
-        print(f"| {name} | {number:.2f} | {neon[name]:.2f} | {neon[name] / number:.2f} |")
+        print(f"| {name} | {number:.2f} | {there[name]:.2f} | {there[name] / number:.2f} |")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command and return the exit status."""
+    match arguments:
+        case ["compare"]:
+            return compare()
+        case ["commit"]:
+            return commit()
+        case ["neon", cache]:
+            return neon(cache)
+    print(__doc__)
+    return 2
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

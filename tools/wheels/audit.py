@@ -18,6 +18,7 @@ from .pythons import PYTHONS, Python
 from .sources import run
 from .targets import TARGETS, Target
 
+lief.logging.disable()  # it says of every binary for macOS that a part is empty
 MOST_BYTES = 4_000_000  # of a wheel
 # What the library shows: its functions in C, and those of its namespace that the module calls.
 C_API = r"segpost_\w+"

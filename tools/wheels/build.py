@@ -73,11 +73,14 @@ def build_binaries(
         ),
         "LC_ALL": "C",
     }
+    fresh = ["--fresh"]  # what an older toolchain file has set goes; objects stay
     built = {}
     for python in pythons:
         headers = find_headers(python, target, cache)
         chosen = list_python_options(python, target, headers)
-        run("cmake", "-S", source, "-B", folder / "objects", *options, *chosen, variables=variables)
+        folders = ("-S", source, "-B", folder / "objects")
+        run("cmake", *fresh, *folders, *options, *chosen, variables=variables)
+        fresh = []
         run("cmake", "--build", folder / "objects", variables=variables)
         built[python] = folder / python.name
         run("cmake", "--install", folder / "objects", "--prefix", built[python])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,10 +59,21 @@ def call_backend(hook: str, folder: Path, source: Path, variables: Mapping[str, 
     return folder / output.split()[-1]
 
 
+def copy_tracked(root: Path, folder: Path) -> None:
+    """Copy the files of a repository that git tracks, as they are now, into a new folder."""
+    names = run("git", "ls-files", "-z", folder=root).split("\0")
+    for name in filter(None, names):
+        if (root / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+
+
 def build_sdist(root: Path, folder: Path, epoch: str) -> Path:
-    """Build the source distribution of a repository."""
+    """Build the source distribution of a repository: of what git tracks, and nothing beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    return call_backend("build_sdist", folder, root, {"SOURCE_DATE_EPOCH": epoch})
+    with tempfile.TemporaryDirectory() as tracked:
+        copy_tracked(root, Path(tracked))
+        return call_backend("build_sdist", folder, Path(tracked), {"SOURCE_DATE_EPOCH": epoch})
 
 
 def unpack_sdist(sdist: Path, folder: Path) -> Path:

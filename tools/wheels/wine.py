@@ -49,7 +49,7 @@ def build_library(folder: Path) -> Path:
     }
     definitions = [f"-D{name}={value}" for name, value in options.items()]
     objects = folder / "objects"
-    run("cmake", "-S", ROOT, "-B", objects, "-GNinja", *definitions, *find_launcher())
+    run("cmake", "--fresh", "-S", ROOT, "-B", objects, "-GNinja", *definitions, *find_launcher())
     run("cmake", "--build", objects, "--parallel", str(os.cpu_count() or 1))
     run("cmake", "--install", objects, "--prefix", folder)
     return folder / "segpost"

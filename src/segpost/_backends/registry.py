@@ -112,10 +112,7 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     context = context_of(*arrays)
     if context is HOST:
         if name in DEVICE_BACKENDS:
-            kind = name.upper()
-            raise TypeError(
-                f"the {name} backend reads arrays on a {kind} device, got one on the CPU"
-            )
+            raise TypeError(_explain_host_array(name))
         selected = _loaded.get(name) or _load(name)  # errors are never deferred on the CPU
     else:
         forced = _forced.get()
@@ -130,6 +127,15 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
             "arrays to the CPU: x.cpu() of a torch tensor"
         )
     return selected
+
+
+def _explain_host_array(name: str) -> str:
+    """Return why the backend of a device cannot take an array on the CPU."""
+    from segpost._core import cuda_module  # an error needs it, and no call
+
+    text = f"the {name} backend reads arrays on a {name.upper()} device, got one on the CPU"
+    problem = cuda_module.cuda_problem() if name == "cuda" else None
+    return text if problem is None else f"{text}; and there is none to use: {problem}"
 
 
 def host_backend() -> Backend:

@@ -94,9 +94,9 @@ def _apply_simd_level() -> None:
         from segpost import _cpu
 
         if not _cpu.use_level(level.replace("-", "_")):
+            levels = ", ".join(name.replace("_", "-") for name in _cpu.levels())
             raise ValueError(
-                f"SEGPOST_SIMD must be one of {', '.join(_cpu.levels())} on this processor, "
-                f"got {level!r}"
+                f"SEGPOST_SIMD must be one of {levels} on this processor, got {level!r}"
             )
 
 

@@ -66,6 +66,7 @@ REPLACEMENTS = {
     r"\bcheck=False returns": "--no-check writes",
     r"\bcheck=False": "--no-check",
     r"\bstandard=True": "--standard",
+    r"\bleave size out": "leave --size out",
     r"\bsize=\(H, W\)": "--size H W",
     r"\bsize=\"(\w+)\"": r"--size \1",
     r"\baxis=(-\d)": r"--axis \1",

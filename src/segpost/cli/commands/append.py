@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from segpost._core.arguments import NAN_RULES
 from segpost._core.sampling import GRIDS
 from segpost._core.text import display_path
 from segpost.cli.messages import describe_cli_error
@@ -18,6 +19,7 @@ from segpost.files.arrays import read_array
 from segpost.files.writing import check_writable
 from segpost.runtimes import append_postprocess
 from segpost.runtimes.appending.options import RESULTS, SIZES
+from segpost.spatial.letterbox import Letterbox
 
 EXAMPLES = (
     "segpost append deeplab.onnx --out deeplab.labels.onnx",
@@ -38,7 +40,7 @@ def declare(parser: CommandParser) -> None:
         "exit status: 0 done; 2 the model is not understood, labels differ, or the file cannot be "
         "written",
     )
-    parser.joined_options = ("--size",)
+    parser.joined_options = ("--size", "--letterbox")
     add = parser.add_argument
     add("model", type=file_path, metavar="MODEL", help="a file .onnx, or .xml of OpenVINO")
     add(
@@ -65,6 +67,20 @@ def declare(parser: CommandParser) -> None:
     add("--grid", choices=GRIDS, help="for a model that does not resize its logits")
     add("--output", metavar="NAME", help="the output with the logits, where several are resized")
     add("--threshold", type=fraction, metavar="P", help="for logits of one channel")
+    add(
+        "--letterbox",
+        type=_letterbox,
+        metavar="H W INPUT_H INPUT_W",
+        help="the size of the images, and of the network's input that they were fitted into, "
+        "centered; 4 numbers more, the size of the resized image and its offset, if it lies "
+        "elsewhere. Labels have the size of the images",
+    )
+    add(
+        "--nan",
+        choices=NAN_RULES,
+        default="raise",
+        help="NaN in the logits is an error of the runtime, or the first NaN wins; raise",
+    )
     add("--palette", metavar="NAME", help=f"for color and overlay: {PALETTES}")
     add("--alpha", type=fraction, default=0.5, metavar="A", help="weight of its colors; 0.5")
     add(
@@ -95,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         grid=arguments.grid,
         output=arguments.output,
         threshold=arguments.threshold,
+        letterbox=arguments.letterbox,
+        nan=arguments.nan,
         palette=arguments.palette,
         alpha=arguments.alpha,
         standard=arguments.standard,
@@ -130,3 +148,20 @@ def _size(text: str) -> tuple[int, int] | str:
     if len(numbers) != 2:
         raise argparse.ArgumentTypeError(f"takes H W, or {', '.join(SIZES)}, got {text!r}")
     return numbers[0], numbers[1]
+
+
+def _letterbox(text: str) -> Letterbox:
+    """Return the letterbox of four numbers, or of all eight."""
+    parts = text.split()
+    if len(parts) not in (4, 8) or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"takes H W of the images and H W of the network's input, such as 375 500 513 513, "
+            f"got {text!r}"
+        )
+    a, b, c, d, *rest = map(int, parts)
+    try:
+        if not rest:
+            return Letterbox.fit((a, b), (c, d))
+        return Letterbox((a, b), (c, d), (rest[0], rest[1]), (rest[2], rest[3]))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
