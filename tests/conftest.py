@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import hypothesis
@@ -13,6 +15,7 @@ import numpy as np
 import on_device
 import pytest
 from fake_devices import Runtime
+from web_package import build_web_package
 
 import segpost
 from segpost._backends import registry
@@ -154,3 +157,11 @@ def scene(classes: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     logits = 12 - distance * (24 / max(height, width)) + random.normal(0, 0.3, distance.shape)
     result: np.ndarray = logits.astype(np.float32)
     return result
+
+
+@pytest.fixture(scope="session")
+def web_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the package of JavaScript, built once; skipped without what builds it."""
+    if not os.environ.get("SEGPOST_REQUIRE_BROWSER"):
+        pytest.importorskip("ziglang")
+    return build_web_package(tmp_path_factory.mktemp("web"))

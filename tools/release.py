@@ -28,6 +28,7 @@ VERSIONS = {
     "pyproject.toml": r'^version = "([^"]+)"',
     "CITATION.cff": r"^version: (\S+)",
     "tools/conda/recipe.yaml": r'^  version: "?([^"\s]+)',
+    "web/package.json": r'^  "version": "([^"]+)"',
 }
 INSTALL = 'pip install -c constraints.txt -e ".[test,release]"'
 

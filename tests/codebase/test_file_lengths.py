@@ -12,7 +12,7 @@ MAX_LINES = 400  # as CONTRIBUTING.md says
 CODE = {
     *(".py", ".pyi", ".pyx", ".pxd", ".sh"),
     *(".cpp", ".hpp", ".cu", ".cuh", ".c", ".h", ".def"),
-    *(".cmake", ".in", ".css", ".js", ".yml", ".yaml", ".toml"),
+    *(".cmake", ".in", ".css", ".js", ".mjs", ".ts", ".yml", ".yaml", ".toml"),
 }
 NAMES = {"CMakeLists.txt", "run"}  # code without a suffix of its own
 

@@ -62,7 +62,9 @@ INSTALLERS = (
     "python -m benches.threads",
     "python -m benches.volumes",
     "python -m tools.release",
+    "python -m tools.web",
     "python -m tools.wheels",
+    "python -m benches.web",
     "python -m tools.wheels.cuda",
     "mypy",
     "ruff",
@@ -79,7 +81,7 @@ INSTALLERS = (
 )
 ENGINES = ("parallel", "sbatch", "torchrun")
 PEERS = ("TotalSegmentator",)  # commands of other programs, whose results the page's inputs have
-OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "json", "text", "toml"))
+OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "javascript", "json", "text", "toml"))
 
 Names = dict[str, Any]
 

@@ -29,7 +29,7 @@ class SharedCounts {
 
   private:
     std::int64_t *counts_;
-    std::mutex mutex_;
+    Mutex mutex_;
 };
 
 } // namespace
@@ -158,7 +158,7 @@ bool launch_boundary_matches(const BoundaryPixelsJob &input_job, const std::int3
         side[k].own = marks[k].get(), side[k].other = marks[1 - k].get();
         side[k].offsets = offsets, side[k].offset_count = offset_count;
     }
-    std::mutex mutex;
+    Mutex mutex;
     NoErrors no_errors;
     for (std::int64_t n = 0; n < input_job.target.n; ++n) {
         std::vector<Rows> parts; // whole rows of squares
@@ -196,7 +196,7 @@ bool launch_boundary_matches(const BoundaryPixelsJob &input_job, const std::int3
 
 bool launch_instance_counts(const InstanceJob &job, const CancelToken &cancelled) {
     const KernelTable &table = kernels();
-    std::mutex mutex;
+    Mutex mutex;
     NoErrors no_errors;
     return run(
         split_rows(job.target, 24), cancelled, no_errors,
