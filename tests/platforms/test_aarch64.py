@@ -35,7 +35,7 @@ CHOSEN = (
     "tests/spatial/test_merger_region.py",
 )
 NEAR = 2e-6  # of float32 results: a few roundings
-OF_FIELDS = 5e-6  # of mean fields, whose steps carry roundings on
+OF_FIELDS = {"x86_64_v2": 5e-6}  # of mean fields, where no product is fused with a sum
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +85,17 @@ def test_second_build_has_the_same_bytes(system: emulation.System, tmp_path: Pat
     assert list_differences(system.cache / "dist", tmp_path / "dist") == []
 
 
-def is_near(a: np.ndarray, b: np.ndarray, name: str) -> bool:
-    """Whether results are the same: bytes, or floats up to their rounding."""
+def is_near(a: np.ndarray, b: np.ndarray, name: str, level: str) -> bool:
+    """Whether results are the same as at a level: bytes, or floats up to their rounding."""
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     if name.startswith("results") and name.endswith(platform_cases.OF_BYTES):
         return bool((abs(a.astype(int) - b) <= 1).all())
     if a.dtype.kind != "f":
         return a.tobytes() == b.tobytes()
-    error = OF_FIELDS if name.startswith(platform_cases.OF_CRF) else NEAR
-    return bool(np.allclose(a, b, rtol=NEAR, atol=error, equal_nan=True))
+    if name.startswith(platform_cases.OF_CRF):
+        return bool(np.allclose(a, b, rtol=0, atol=OF_FIELDS.get(level, 0)))
+    return bool(np.allclose(a, b, rtol=NEAR, atol=NEAR, equal_nan=True))
 
 
 def test_every_kernel_gives_what_this_processor_gives(
@@ -108,7 +109,7 @@ def test_every_kernel_gives_what_this_processor_gives(
     for level in _cpu.levels():
         here = platform_results.results_at(level)
         assert list(there) == list(here)
-        differ = [name for name in here if not is_near(there[name], here[name], name)]
+        differ = [name for name in here if not is_near(there[name], here[name], name, level)]
         assert not differ
 
 
