@@ -173,7 +173,7 @@ def _choose_output(model: OnnxModel, names: list[str], output: str | int | None)
         return names[output]
     if len(names) == 1:
         return names[0]
-    makers = {made: node for node in model.proto.graph.node for made in node.output}
+    makers = {tensor: node for node in model.proto.graph.node for tensor in node.output}
     for name in names:
         if name in makers:
             _refuse_own(name, makers[name])
