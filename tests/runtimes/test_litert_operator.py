@@ -1,4 +1,4 @@
-"""examples/litert, built and run: the labels of segpost.argmax, and errors that reach the program."""
+"""examples/litert, built and run: the labels of segpost.argmax, and errors that arrive."""
 
 from __future__ import annotations
 
@@ -58,17 +58,21 @@ class Answer(NamedTuple):
     said: str
 
 
-@pytest.fixture
-def answer(program: Path, maker: Any, tmp_path: Path) -> Callable[[Any, np.ndarray], Answer]:
-    """A function that runs a model."""
+def run_model(program: Path, model: Path, values: np.ndarray, *arguments: str) -> Answer:
+    """What the program answers."""
+    command = [program, model, *arguments]
+    done = subprocess.run(command, input=values.tobytes(), capture_output=True, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr.decode())
 
-    def answer(model: Any, values: np.ndarray) -> Answer:
+
+@pytest.fixture
+def answer(program: Path, maker: Any, tmp_path: Path) -> Callable[..., Answer]:
+    """A function that writes a model and runs it."""
+
+    def answer(model: Any, values: np.ndarray, *arguments: str) -> Answer:
         path = tmp_path / "model.tflite"
         maker.write_model(model, path)
-        done = subprocess.run(
-            [program, path], input=values.tobytes(), capture_output=True, check=False
-        )
-        return Answer(done.returncode, done.stdout, done.stderr.decode())
+        return run_model(program, path, values, *arguments)
 
     return answer
 
@@ -119,7 +123,7 @@ def expect_labels(answer: Answer, wanted: np.ndarray) -> None:
 def test_behind_a_network(
     maker: Any, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command appends the operator to a file of the converter; its logits are those of the file."""
+    """The command appends the operator to a file of the converter."""
     tf = pytest.importorskip("tensorflow")
     interpreters = importlib.import_module("ai_edge_litert.interpreter")
     rng = np.random.default_rng(0)
@@ -144,30 +148,18 @@ def test_behind_a_network(
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     interpreter.invoke()
     logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    done = subprocess.run(
-        [program, labels], input=image.tobytes(), capture_output=True, check=False
-    )
-    expect_labels(
-        Answer(done.returncode, done.stdout, done.stderr.decode()),
-        segpost.argmax(logits, size=(64, 96), axis=-1),
-    )
+    wanted = segpost.argmax(logits, size=(64, 96), axis=-1)
+    expect_labels(run_model(program, labels, image), wanted)
 
 
-def test_time(maker: Any, program: Path, tmp_path: Path) -> None:
+def test_time(maker: Any, answer: Any) -> None:
     """Runs again and again give the same labels, and the time of one is said."""
     logits = make_logits(SMALL, 1.5)
     model = maker.make_logits(SMALL)
     maker.append_argmax(model, SIZE)
-    maker.write_model(model, tmp_path / "model.tflite")
-    done = subprocess.run(
-        [program, tmp_path / "model.tflite", "3"],
-        input=logits.tobytes(),
-        capture_output=True,
-        check=False,
-    )
-    answer = Answer(done.returncode, done.stdout, done.stderr.decode())
-    expect_labels(answer, segpost.argmax(logits, size=SIZE, axis=-1))
-    assert re.search(r"^labels: \d+\.\d{3} ms of CPU time$", answer.said, re.MULTILINE)
+    timed = answer(model, logits, "3")
+    expect_labels(timed, segpost.argmax(logits, size=SIZE, axis=-1))
+    assert re.search(r"^labels: \d+\.\d{3} ms of CPU time$", timed.said, re.MULTILINE)
 
 
 def test_nan(maker: Any, answer: Any) -> None:
