@@ -75,7 +75,7 @@ def time_once(
     program: Path, model: Path, logits: np.ndarray, runs: int
 ) -> tuple[np.ndarray, float]:
     """The labels, flat, and the milliseconds of a run."""
-    command = [program, model, str(runs)]
+    command = [str(program), str(model), str(runs)]
     done = subprocess.run(command, input=logits.tobytes(), capture_output=True, check=False)
     said = done.stderr.decode()
     if done.returncode:

@@ -60,7 +60,7 @@ class Answer(NamedTuple):
 
 def run_model(program: Path, model: Path, values: np.ndarray, *arguments: str) -> Answer:
     """What the program answers."""
-    command = [program, model, *arguments]
+    command = [str(program), str(model), *arguments]
     done = subprocess.run(command, input=values.tobytes(), capture_output=True, check=False)
     return Answer(done.returncode, done.stdout, done.stderr.decode())
 
