@@ -1,5 +1,5 @@
 // What a program needs of LiteRT's C interface, as it is in libLiteRt.so of the package
-// ai-edge-litert 2.3.0, which has no headers. Before 2.3 some of these functions had other
+// ai-edge-litert 2.3.0, which has no headers. In older versions some of these functions have other
 // arguments under the same names: neither compiler nor linker sees that.
 #pragma once
 
