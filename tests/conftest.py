@@ -14,6 +14,7 @@ import hypothesis
 import numpy as np
 import on_device
 import pytest
+from chromium import start_chromium
 from fake_devices import Runtime
 from web_package import build_web_package
 
@@ -165,3 +166,10 @@ def web_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not os.environ.get("SEGPOST_REQUIRE_BROWSER"):
         pytest.importorskip("ziglang")
     return build_web_package(tmp_path_factory.mktemp("web"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, one for all tests."""
+    with start_chromium() as started:
+        yield started

@@ -7,8 +7,6 @@ import functools
 import http.server
 import importlib
 import io
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from chromium import import_package
 from PIL import Image
 
 import segpost
 
 pytestmark = pytest.mark.browser
 
-IS_REQUIRED = bool(os.environ.get("SEGPOST_REQUIRE_BROWSER"))
 WIDE, NARROW = (1280, 900), (390, 844)
 READ = """name => {
   const { data } = window.shown[name];
@@ -68,21 +66,6 @@ def address(web_build: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        assert not IS_REQUIRED, "SEGPOST_REQUIRE_BROWSER is set, and there is no chromium"
-        pytest.skip("there is no chromium")
-    name = "playwright.sync_api"
-    sync_api = importlib.import_module(name) if IS_REQUIRED else pytest.importorskip(name)
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -182,7 +165,6 @@ def test_the_page_fits_and_can_be_read(load: Any, size: tuple[int, int], colors:
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= size[0]
     for selector in (".button", "#sample"):
         assert page.tab.locator(selector).bounding_box()["height"] >= 44
-    name = "axe_playwright_python.sync_playwright"
-    axe = importlib.import_module(name) if IS_REQUIRED else pytest.importorskip(name)
+    axe = import_package("axe_playwright_python.sync_playwright")
     results = axe.Axe().run(page.tab)
     assert results.violations_count == 0, results.generate_report()
