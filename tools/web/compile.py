@@ -34,6 +34,8 @@ def compile_module(folder: Path) -> Path:
     ]
     environment = {**os.environ, "CCACHE_NOHASHDIR": "1"}
     objects = folder / "objects"
-    subprocess.run(["cmake", "-S", ROOT, "-B", objects, *options], check=True, env=environment)
+    subprocess.run(
+        ["cmake", "--fresh", "-S", ROOT, "-B", objects, *options], check=True, env=environment
+    )
     subprocess.run(["cmake", "--build", objects], check=True, env=environment)
     return objects / "segpost.wasm"
