@@ -27,6 +27,17 @@ def model_of(is_labels: bool) -> Any:
     return graph.model()
 
 
+def save_apart(path: Path, location: str, threshold: int) -> None:
+    """Save a model whose tensors of so many bytes are in a file of their own."""
+    onnx.save(
+        model_of(is_labels=True),
+        str(path),
+        save_as_external_data=True,
+        location=location,
+        size_threshold=threshold,
+    )
+
+
 def test_a_session_without_the_library_says_the_domain() -> None:
     appended = append_postprocess(model_of(is_labels=False))
     with pytest.raises(Exception, match=r"segpost.*Argmax|Argmax.*segpost"):
@@ -77,13 +88,7 @@ def test_more_than_two_gigabytes_of_external_data(tmp_path: Path) -> None:
 def test_sizes_in_another_file_are_read(tmp_path: Path) -> None:
     """Scales that lie beside the model, as every tensor does with a threshold of 0."""
     source = tmp_path / "model.onnx"
-    onnx.save(
-        model_of(is_labels=True),
-        str(source),
-        save_as_external_data=True,
-        location="all.bin",
-        size_threshold=0,
-    )
+    save_apart(source, "all.bin", threshold=0)
     appended = append_postprocess(source)
     assert appended.check is not None
     assert appended.check.differing == 0
@@ -140,13 +145,7 @@ def test_exports_of_torch(tmp_path: Path, end: str, align_corners: bool, dynamic
 def test_external_data_stay_where_they_are(tmp_path: Path) -> None:
     source = tmp_path / "a" / "model.onnx"
     source.parent.mkdir()
-    onnx.save(
-        model_of(is_labels=True),
-        str(source),
-        save_as_external_data=True,
-        location="weights.bin",
-        size_threshold=1024,
-    )
+    save_apart(source, "weights.bin", threshold=1024)
     appended = append_postprocess(source)
     assert appended.check is not None
     assert appended.folder == source.parent

@@ -1,13 +1,4 @@
-// WebAssembly's vectors of 128 bits.
+// WebAssembly's vectors of 128 bits: the compiler makes them of the same four lanes.
 #pragma once
 
-#include "cpu/simd/generic.hpp"
-
-namespace segpost::SEGPOST_LEVEL {
-namespace {
-
-constexpr int lanes = 4;
-constexpr int float16_lanes = 0;
-
-} // namespace
-} // namespace segpost::SEGPOST_LEVEL
+#include "cpu/simd/portable.hpp"
