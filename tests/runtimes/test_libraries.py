@@ -58,7 +58,7 @@ def test_without_native_code_there_are_none(elsewhere: Path) -> None:
     ("missing", "text"),
     [
         ("runtime", "torch 2.10 or newer is not installed: pip install torch"),
-        ("cmake", "CMake was not found: pip install cmake"),
+        ("tools", "cmake, make, g++ not found: a build needs CMake, make or Ninja"),
     ],
 )
 def test_what_a_build_needs(
@@ -69,6 +69,18 @@ def test_what_a_build_needs(
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert main(["build-runtime", "torch"]) == 2
     assert text in " ".join(capsys.readouterr().err.split())
+
+
+def test_ninja_builds_where_there_is_no_make(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    cmake = tmp_path / "cmake"
+    cmake.write_text('#!/bin/sh\necho "error: $*"\nexit 1\n')
+    cmake.chmod(0o755)
+    monkeypatch.delenv("CMAKE_GENERATOR", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "make" else os.fspath(cmake))
+    assert main(["build-runtime", "onnxruntime"]) == 2
+    assert "-G Ninja" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_build_that_fails_says_why(

@@ -6,6 +6,7 @@ import os
 from threading import RLock
 
 from segpost._core import extensions
+from segpost._core.text import suggest_name
 
 MAX_THREADS = 1024
 _threads: int | None = None  # None: the environment has not been read
@@ -94,9 +95,10 @@ def _apply_simd_level() -> None:
         from segpost import _cpu
 
         if not _cpu.use_level(level.replace("-", "_")):
-            levels = ", ".join(name.replace("_", "-") for name in _cpu.levels())
+            levels = [name.replace("_", "-") for name in _cpu.levels()]
             raise ValueError(
-                f"SEGPOST_SIMD must be one of {levels} on this processor, got {level!r}"
+                f"SEGPOST_SIMD must be one of {', '.join(levels)} on this processor, "
+                f"got {level!r}{suggest_name(level, levels)}"
             )
 
 

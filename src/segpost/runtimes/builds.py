@@ -46,7 +46,7 @@ def build(name: str) -> Path:
     Raises
     ------
     FileNotFoundError
-        If the runtime, CMake or segpost's native code is missing.
+        If the runtime, CMake, make, a C++ compiler or segpost's native code is missing.
     OSError
         If CMake or the compiler fails; the message has the end of what they printed.
     """
@@ -55,19 +55,39 @@ def build(name: str) -> Path:
     path, against = built_path(name), _BUILDS[name]()
     if path is None or against is None:
         raise FileNotFoundError(f"{_NEEDS[name]} is not installed: pip install {name}")
-    cmake = shutil.which("cmake")
-    if cmake is None:
-        raise FileNotFoundError("CMake was not found: pip install cmake")
+    _check_tools()
+    cmake = shutil.which("cmake") or "cmake"
     options = [f"-D{word}" for word in against.definitions]
     with tempfile.TemporaryDirectory(prefix="segpost-runtime-") as folder:
-        _run([cmake, "-S", os.fspath(SOURCES), "-B", folder, "-DSEGPOST_ONNXRUNTIME=OFF",
-              f"-Dsegpost_DIR={LIBRARIES / 'cmake' / 'segpost'}", *options])  # fmt: skip
+        _run([cmake, *_generator(), "-S", os.fspath(SOURCES), "-B", folder,
+              f"-Dsegpost_DIR={LIBRARIES / 'cmake' / 'segpost'}", "-DSEGPOST_ONNXRUNTIME=OFF",
+              *options])  # fmt: skip
         _run([cmake, "--build", folder])
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.{os.getpid()}")
         shutil.copy(Path(folder, file_name(name)), partial)
         os.replace(partial, path)
     return path
+
+
+def _check_tools() -> None:
+    """Refuse to build where a tool is missing, with the names of all of them."""
+    needs = {
+        "cmake": ("cmake",),
+        "make": ("make", "ninja"),
+        "g++": (os.environ.get("CXX", "c++").split()[0], "g++", "clang++"),
+    }
+    missing = [tool for tool, names in needs.items() if not any(map(shutil.which, names))]
+    if missing:
+        raise FileNotFoundError(
+            f"{', '.join(missing)} not found: a build needs CMake, make or Ninja, and a C++ "
+            f"compiler, in Debian apt-get install {' '.join(missing)}"
+        )
+
+
+def _generator() -> list[str]:
+    """Return the options of CMake that choose Ninja where there is no make."""
+    return [] if shutil.which("make") or "CMAKE_GENERATOR" in os.environ else ["-G", "Ninja"]
 
 
 def _run(command: list[str]) -> None:

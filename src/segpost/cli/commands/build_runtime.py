@@ -6,6 +6,7 @@ import argparse
 
 from segpost.cli.output import print_text
 from segpost.cli.parser import CommandParser, format_epilog
+from segpost.cli.progress import print_error
 from segpost.runtimes.builds import build
 from segpost.runtimes.places import RUNTIMES
 
@@ -25,5 +26,6 @@ def declare(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build the library and print its path."""
+    print_error(f"compiling the operators for {arguments.name}, which takes up to a minute")
     print_text(str(build(arguments.name)))
     return 0
