@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -58,6 +59,9 @@ def build(commands: str, folder: Path) -> None:
     for tool in ("bash", "cmake", "c++", "pkg-config"):
         if tool in f"bash {commands}" and shutil.which(tool) is None:
             pytest.skip(f"there is no {tool}")
+    target = run("c++", "-dumpmachine").stdout.strip()
+    if target and platform.machine() not in target:
+        pytest.skip(f"c++ compiles for {target}, and this Python is of {platform.machine()}")
     python = folder / "bin" / "python"
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')

@@ -54,9 +54,10 @@ def test_ctrl_c_in_a_single_huge_cell(name: str) -> None:
 @pytest.mark.parametrize("kind", sorted({name.partition("-")[0] for name in FAST}))
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
-    """SIGINT ends a call of many seconds within 0.1 s of each thread, and the next call works.
+    """SIGINT ends a call within a thirtieth of what it would take, and the next call works.
 
-    The least of three tries counts, in seconds of the processors: other programs may be busy.
+    The least of three tries counts, in seconds of the processors: other programs may be busy, and a
+    processor may be emulated.
     """
     result = run_code(
         f"""
@@ -66,18 +67,22 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
         backend.__enter__()  # kept: it ends with the object
         small = np.random.default_rng(1).normal(size=(64, 64, 64)).astype("f4")
         wanted = segpost.argmax(small, size=(512, 512))  # compiled by now
+        start = time.process_time()
+        for _ in range(20):
+            segpost.argmax(small, size=(512, 512))
+        whole = (time.process_time() - start) / 20 * 4000
         many = np.broadcast_to(small, (4000, 64, 64, 64))
         out = np.empty((4000, 512, 512), np.uint8)
         call, taken = lambda: segpost.argmax(many, size=(512, 512), out=out), []
         for _ in range(3):
             taken.append(seconds_until_interrupted(call, after=0.3))
             assert (segpost.argmax(small, size=(512, 512)) == wanted).all()
-        print(min(taken))
+        print(min(taken) / whole)
         """,
         INTERRUPT,
     )
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout) < 0.1 * threads
+    assert float(result.stdout) < 1 / 30
 
 
 def test_signals_at_any_moment() -> None:
