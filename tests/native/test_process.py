@@ -129,7 +129,7 @@ def test_simd_level_from_the_environment(level: str) -> None:
     """SEGPOST_SIMD forces a level, and a wrong one is an error that lists the right ones."""
     if not [name for name in FAST if name.startswith("native-x86")]:
         pytest.skip("no native x86 backend")
-    code = "import segpost; print(segpost.build_config()['simd_level'])"
+    code = "import segpost; segpost.set_num_threads(1); print(segpost.build_config()['simd_level'])"
     environment = {**os.environ, "SEGPOST_SIMD": level}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False

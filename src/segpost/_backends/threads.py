@@ -46,7 +46,7 @@ def num_threads() -> int:
     ValueError
         If ``SEGPOST_NUM_THREADS`` or ``SEGPOST_SIMD`` has an invalid value.
     """
-    if _threads is None:
+    if _threads is None or not _simd_applied:
         apply_environment()
     return _threads or 1
 
