@@ -70,6 +70,52 @@ bool rank(const double *planes, std::int64_t pitch, std::int64_t classes, std::i
     return undefined;
 }
 
+using Bytes = Vec<4 * lanes>::i8;
+
+// First maxima of as many pixels as fit into N vectors of bytes.
+template <int N> inline void rank_vectors(const std::int8_t *planes, std::int64_t pitch,
+                                          std::int64_t classes, Bytes flip, std::uint8_t *label) {
+    constexpr int w = 4 * lanes;
+    Bytes best[N], index[N]{};
+    for (int k = 0; k < N; ++k) best[k] = load<Bytes>(planes + k * w) ^ flip;
+    for (std::int64_t c = 1; c < classes; ++c) {
+        const std::int8_t *plane = planes + c * pitch;
+        const Bytes here = broadcast<Bytes>(static_cast<std::int8_t>(c));
+        for (int k = 0; k < N; ++k) {
+            const Bytes value = load<Bytes>(plane + k * w) ^ flip;
+            const Bytes is_larger = value > best[k];
+            __builtin_prefetch(plane + block + k * w);
+            index[k] = is_larger ? here : index[k];
+            best[k] = is_larger ? value : best[k];
+        }
+    }
+    for (int k = 0; k < N; ++k) store(label + k * w, index[k]);
+}
+
+// First maxima of `count` pixels of bytes; unsigned ones are flipped into signed ones. The last
+// vector begins among pixels that have their label already.
+void rank_bytes(const std::int8_t *planes, std::int64_t pitch, std::int64_t classes,
+                bool is_unsigned, std::uint8_t *label, std::int64_t count) {
+    constexpr int w = 4 * lanes, n = 2;
+    const Bytes flip = broadcast<Bytes>(static_cast<std::int8_t>(is_unsigned ? -128 : 0));
+    std::int64_t x = 0;
+    for (; x + n * w <= count; x += n * w)
+        rank_vectors<n>(planes + x, pitch, classes, flip, label + x);
+    for (; x < count && count >= w; x += w) {
+        x = min(x, count - w);
+        rank_vectors<1>(planes + x, pitch, classes, flip, label + x);
+    }
+    const std::int8_t bit = flip[0];
+    for (; x < count; ++x) {
+        std::int64_t best = 0;
+        for (std::int64_t c = 1; c < classes; ++c)
+            if (static_cast<std::int8_t>(planes[c * pitch + x] ^ bit) >
+                static_cast<std::int8_t>(planes[best * pitch + x] ^ bit))
+                best = c;
+        label[x] = static_cast<std::uint8_t>(best);
+    }
+}
+
 // Labels and confidence of `count` pixels whose logits are at `planes`, or in `kept` already.
 template <class T> bool rank_and_sum(const ArgmaxJob &job, const T *planes, std::int64_t pitch,
                                      T *kept, T *best, std::int32_t *label, float *confidence) {
@@ -81,6 +127,46 @@ template <class T> bool rank_and_sum(const ArgmaxJob &job, const T *planes, std:
     return sum(kept, best, job.classes(), job.scale, confidence, planes, pitch);
 }
 
+// The colors of labels, and zeros up to what `color_span` reads.
+const std::uint32_t *take_lut(const ArgmaxJob &job, Scratch &scratch) {
+    const std::int64_t classes = job.classes(), count = max<std::int64_t>(classes, 32);
+    std::uint32_t *lut = scratch.take<std::uint32_t>(count);
+    if (job.lut)
+        for (std::int64_t c = 0; c < count; ++c) lut[c] = c < classes ? job.lut[c] : 0;
+    return lut;
+}
+
+template <class L> void color_labels(const ArgmaxJob &job, const Tile &tile, std::int64_t y,
+                                     std::int64_t x, std::int64_t count, const L *labels,
+                                     const std::uint32_t *lut) {
+    if (job.lut)
+        color_span(labels + x, lut, job.classes(),
+                   reinterpret_cast<std::uint8_t *>(job.color.row(tile.n, y)) + 3 * x, count);
+}
+
+// Logits of bytes, pixels side by side: nothing is widened, and nothing is undefined.
+bool are_bytes(const ArgmaxJob &job) {
+    return (job.logits.dtype == DType::i8 || job.logits.dtype == DType::u8) &&
+           job.logits.stride_w == 1 && job.labels.dtype == DType::u8 && !job.has_threshold &&
+           !job.confidence.data;
+}
+
+void label_bytes(const ArgmaxJob &job, const Tile &tile, char *memory) {
+    Scratch scratch(memory);
+    const std::uint32_t *lut = take_lut(job, scratch);
+    const Logits &logits = job.logits;
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        const auto *row = reinterpret_cast<const std::int8_t *>(logits.row(tile.n, y));
+        auto *out = reinterpret_cast<std::uint8_t *>(job.labels.row(tile.n, y));
+        for (std::int64_t x = tile.x0; x < tile.x1; x += block) {
+            const std::int64_t count = min(block, tile.x1 - x);
+            rank_bytes(row + x, logits.stride_c, job.classes(), logits.dtype == DType::u8, out + x,
+                       count);
+            color_labels(job, tile, y, x, count, out, lut);
+        }
+    }
+}
+
 template <class T, class L>
 void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     const std::int64_t classes = job.classes();
@@ -89,10 +175,7 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, LogitError
     T *best = scratch.take<T>(block);
     float *confidence = scratch.take<float>(block);
     std::int32_t *label = scratch.take<std::int32_t>(block);
-    std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(classes, 32));
-    if (job.lut)
-        for (std::int64_t c = 0; c < max<std::int64_t>(classes, 32); ++c)
-            lut[c] = c < classes ? job.lut[c] : 0;
+    const std::uint32_t *lut = take_lut(job, scratch);
     const Logits &logits = job.logits;
     const bool sure = job.confidence.data != nullptr;
     const bool in_place = sizeof(T) == 4 && logits.dtype == DType::f32 && logits.stride_w == 4 &&
@@ -126,10 +209,7 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, LogitError
                 }
             }
             for (std::int64_t i = 0; i < count; ++i) out[x + i] = static_cast<L>(label[i]);
-            if (job.lut)
-                color_span(out + x, lut, classes,
-                           reinterpret_cast<std::uint8_t *>(job.color.row(tile.n, y)) + 3 * x,
-                           count);
+            color_labels(job, tile, y, x, count, out, lut);
             for (std::int64_t i = 0; sure && i < count; i += lanes)
                 put_confidence(job.confidence, job.confidence.row(tile.n, y), x + i,
                                load<F>(confidence + i), min<std::int64_t>(lanes, count - i));
@@ -145,7 +225,9 @@ std::int64_t argmax_pixels_scratch(const ArgmaxJob &job) {
 
 void argmax_pixels(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     const bool narrow = job.labels.dtype == DType::u8;
-    if (fits_float(job.logits.dtype))
+    if (are_bytes(job))
+        label_bytes(job, tile, memory);
+    else if (fits_float(job.logits.dtype))
         narrow ? label_tile<float, std::uint8_t>(job, tile, memory, errors)
                : label_tile<float, std::int32_t>(job, tile, memory, errors);
     else

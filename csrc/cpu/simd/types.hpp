@@ -18,6 +18,7 @@ template <int N> struct Vec {
     typedef std::int32_t i32 __attribute__((vector_size(N * 4)));
     typedef std::uint32_t u32 __attribute__((vector_size(N * 4)));
     typedef std::uint8_t u8 __attribute__((vector_size(N)));
+    typedef std::int8_t i8 __attribute__((vector_size(N)));
 };
 
 template <class V> constexpr int lanes_of = sizeof(V) / 4; // of float32 or int32
