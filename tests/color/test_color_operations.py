@@ -138,7 +138,7 @@ def test_overlay_is_fixed_point(backend_name: str, data: st.DataObject) -> None:
     alpha: Any = data.draw(st.sampled_from([0.0, 0.3, 0.5, 1.0]))
     weights: Any = np.full(classes, alpha)
     if data.draw(st.booleans()):
-        weights = random.random(classes)
+        weights = random.normal(0.5, 0.5, classes).clip(0, 1)
         alpha = list(weights)
     a = np.rint(weights * 256).astype(int)[labels.astype(int)][..., None]
     wanted = (image * (256 - a) + colors[labels.astype(int)] * a + 128) >> 8

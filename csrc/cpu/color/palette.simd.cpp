@@ -42,7 +42,6 @@ template <class L> void find_entries(const char *row, std::int64_t step, std::in
 struct ByteTable {
     std::uint32_t color[256];
     std::uint8_t wrong[256];
-    std::int64_t entries;
 
     ByteTable(const LabelRange &range, const std::uint32_t *lut) {
         for (std::int64_t value = 0; value < 256; ++value) {
@@ -64,23 +63,34 @@ struct ByteTable {
     }
 };
 
-// Colors of one row of labels as packed RGB. `entry` has room for a row.
-void color_row(const LabelView &labels, const LabelRange &range, const std::uint32_t *lut,
-               const ByteTable &bytes, std::int64_t n, std::int64_t y, std::int32_t *entry,
-               std::uint8_t *out, LabelErrors &errors) {
+bool are_packed_bytes(const LabelView &labels) {
+    return labels.dtype == DType::u8 && labels.stride_w == 1;
+}
+
+// Entries of a table for one row of labels, as packed RGB, where `entry` has those of the row if
+// they are no packed bytes.
+void look_up_row(const LabelView &labels, std::int64_t entries, const std::uint32_t *lut,
+                 const ByteTable &bytes, std::int64_t n, std::int64_t y, const std::int32_t *entry,
+                 std::uint8_t *out) {
+    if (!are_packed_bytes(labels)) return color_span(entry, lut, entries, out, labels.w);
+    const auto *label = reinterpret_cast<const std::uint8_t *>(labels.row(n, y));
+    color_span(label, bytes.color, bytes.most(label, labels.w) + 1, out, labels.w);
+}
+
+// Checks one row of labels; `entry` becomes their rows of the tables if they are no packed bytes.
+void check_row(const LabelView &labels, const LabelRange &range, const ByteTable &bytes,
+               std::int64_t n, std::int64_t y, std::int32_t *entry, LabelErrors &errors) {
     const char *row = labels.row(n, y);
     const std::int64_t place = (n * labels.h + y) * labels.w;
-    if (labels.dtype == DType::u8 && labels.stride_w == 1) {
+    if (are_packed_bytes(labels)) {
         const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(row);
-        const std::uint8_t most = bytes.most(label, labels.w);
-        if (most >= range.classes) bytes.check(label, labels.w, place, errors);
-        color_span(label, bytes.color, most + 1, out, labels.w);
+        if (bytes.most(label, labels.w) >= range.classes)
+            bytes.check(label, labels.w, place, errors);
         return;
     }
 #define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry, place, errors)
     SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
-    color_span(entry, lut, range.classes + 1, out, labels.w);
 }
 
 // Enough rows for a register load of 32 entries.
@@ -95,6 +105,17 @@ void blend_span(const std::uint8_t *image, const std::uint8_t *color, std::uint1
     for (std::int64_t i = 0; i < count; ++i)
         out[i] = static_cast<std::uint8_t>(
             static_cast<std::uint16_t>(image[i] * rest + color[i] * a + 128) >> 8);
+}
+
+// The same with an a for each byte, in 0..255; a byte of `opaque` that is not 0 takes the color.
+void blend_bytes(const std::uint8_t *image, const std::uint8_t *color, const std::uint8_t *a,
+                 const std::uint8_t *opaque, std::uint8_t *out, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::uint16_t rest = static_cast<std::uint16_t>(256 - a[i]);
+        const std::uint8_t mixed = static_cast<std::uint8_t>(
+            static_cast<std::uint16_t>(image[i] * rest + color[i] * a[i] + 128) >> 8);
+        out[i] = opaque[i] ? color[i] : mixed;
+    }
 }
 
 // Where a row's pixels lie on a contour: their window holds two different labels.
@@ -124,16 +145,21 @@ void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::in
 
 struct OverlayScratch {
     std::int32_t *entry;
-    std::uint32_t *lut;
-    std::uint8_t *color, *pixels, *on;
+    std::uint32_t *lut, *weight_lut, *opaque_lut;
+    std::uint8_t *color, *pixels, *weight, *opaque, *on;
     std::int64_t *row, *low, *high;
 
     OverlayScratch(const OverlayJob &job, Scratch &scratch) {
         const std::int64_t w = job.labels.w;
+        const std::int64_t padded = max<std::int64_t>(job.range.classes + 1, 32);
         entry = scratch.take<std::int32_t>(w);
-        lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
+        lut = scratch.take<std::uint32_t>(padded);
+        weight_lut = scratch.take<std::uint32_t>(padded);
+        opaque_lut = scratch.take<std::uint32_t>(padded);
         color = scratch.take<std::uint8_t>(3 * w);
         pixels = scratch.take<std::uint8_t>(3 * w);
+        weight = scratch.take<std::uint8_t>(3 * w);
+        opaque = scratch.take<std::uint8_t>(3 * w);
         on = scratch.take<std::uint8_t>(job.contour ? w : 0);
         row = scratch.take<std::int64_t>(job.contour ? w : 0);
         low = scratch.take<std::int64_t>(job.contour ? w : 0);
@@ -156,9 +182,11 @@ void colorize(const ColorizeJob &job, const Rows &rows, char *memory, LabelError
     std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
     pad_lut(job.lut, job.range.classes + 1, lut);
     const ByteTable bytes(job.range, job.lut);
-    for (std::int64_t y = rows.y0; y < rows.y1; ++y)
-        color_row(job.labels, job.range, lut, bytes, rows.n, y, entry,
-                  reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)), errors);
+    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
+        check_row(job.labels, job.range, bytes, rows.n, y, entry, errors);
+        look_up_row(job.labels, job.range.classes + 1, lut, bytes, rows.n, y, entry,
+                    reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)));
+    }
 }
 
 std::int64_t overlay_scratch(const OverlayJob &job) {
@@ -170,14 +198,28 @@ std::int64_t overlay_scratch(const OverlayJob &job) {
 void overlay(const OverlayJob &job, const Rows &rows, char *memory, LabelErrors &errors) {
     Scratch scratch(memory);
     const OverlayScratch work(job, scratch);
-    pad_lut(job.lut, job.range.classes + 1, work.lut);
-    const ByteTable bytes(job.range, job.lut);
-    bool even = true; // one alpha for all classes
-    for (std::int64_t k = 1; k <= job.range.classes; ++k) even &= job.alpha[k] == job.alpha[0];
-    const std::int64_t w = job.labels.w;
+    const std::int64_t w = job.labels.w, entries = job.range.classes + 1;
+    pad_lut(job.lut, entries, work.lut);
+    bool even = true, any_opaque = false; // even: one alpha for all classes
+    for (std::int64_t k = 0; k < entries; ++k) {
+        even &= job.alpha[k] == job.alpha[0];
+        const std::uint32_t alpha = job.alpha[k], all = 0x010101;
+        any_opaque |= alpha == 256;
+        work.weight_lut[k] = alpha % 256 * all;
+        work.opaque_lut[k] = alpha / 256 * all;
+    }
+    pad_lut(work.weight_lut, entries, work.weight_lut);
+    pad_lut(work.opaque_lut, entries, work.opaque_lut);
+    for (std::int64_t i = 0; i < 3 * w; ++i) work.opaque[i] = 0;
+    const ByteTable bytes(job.range, work.lut), weights(job.range, work.weight_lut),
+        opaque(job.range, work.opaque_lut);
     for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
-        color_row(job.labels, job.range, work.lut, bytes, rows.n, y, work.entry, work.color,
-                  errors);
+        const auto look_up = [&](const std::uint32_t *lut, const ByteTable &table,
+                                 std::uint8_t *to) {
+            look_up_row(job.labels, entries, lut, table, rows.n, y, work.entry, to);
+        };
+        check_row(job.labels, job.range, bytes, rows.n, y, work.entry, errors);
+        look_up(work.lut, bytes, work.color);
         const std::uint8_t *image =
             reinterpret_cast<const std::uint8_t *>(job.image.row(rows.n, y));
         if (!job.image.packed()) {
@@ -188,15 +230,9 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, LabelErrors 
         if (even) {
             blend_span(image, work.color, job.alpha[0], out, 3 * w);
         } else {
-            LabelErrors known; // counted above
-            const char *row = job.labels.row(rows.n, y);
-#define SEGPOST_FIND(L)                                                                            \
-    find_entries<L>(row, job.labels.stride_w, w, job.range, work.entry, 0, known)
-            SEGPOST_EACH_LABEL(job.labels.dtype, SEGPOST_FIND)
-#undef SEGPOST_FIND
-            for (std::int64_t x = 0; x < w; ++x)
-                blend_span(image + 3 * x, work.color + 3 * x, job.alpha[work.entry[x]], out + 3 * x,
-                           3);
+            look_up(work.weight_lut, weights, work.weight);
+            if (any_opaque) look_up(work.opaque_lut, opaque, work.opaque);
+            blend_bytes(image, work.color, work.weight, work.opaque, out, 3 * w);
         }
         if (job.contour) {
             find_contour(job, rows.n, y, work.row, work.low, work.high, work.on);
