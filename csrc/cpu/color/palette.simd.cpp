@@ -1,7 +1,7 @@
 // colorize, overlay and labels_from_colors, row by row.
 #include "cpu/color/color.hpp"
 #include "cpu/runtime/kernel_table.hpp"
-#include "cpu/simd/label_rows.hpp"
+#include "cpu/simd/narrow.hpp"
 #include "cpu/simd/read_pixels.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
@@ -15,82 +15,125 @@ template <class L> bool can_ignore(const LabelRange &range) {
 
 // The palette row of every label of a row; void's where there is none.
 template <class L> void find_entries(const char *row, std::int64_t step, std::int64_t count,
-                                     const LabelRange &range, std::int32_t *entry,
-                                     std::int64_t place, LabelErrors &errors) {
+                                     const LabelRange &range, std::int32_t *entry) {
     const std::int32_t none = static_cast<std::int32_t>(range.classes);
     const bool ignores = can_ignore<L>(range);
-    const std::int64_t ignore = range.ignore_index;
-    std::int64_t wrong = 0;
     for (std::int64_t i = 0; i < count; ++i) {
-        const L label = *reinterpret_cast<const L *>(row + i * step);
-        const std::int64_t value = static_cast<std::int64_t>(label);
+        const std::int64_t value =
+            static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
         const bool inside = value >= 0 && value < range.classes;
-        const bool ignored = ignores && value == ignore;
+        const bool ignored = ignores && value == range.ignore_index;
         entry[i] = inside && !ignored ? static_cast<std::int32_t>(value) : none;
-        wrong += !(inside || ignored);
     }
-    if (__builtin_expect(wrong != 0, 0))
-        for (std::int64_t i = 0; i < count; ++i) {
-            const std::int64_t value =
-                static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
-            const bool inside = value >= 0 && value < range.classes;
-            if (!inside && !(ignores && value == ignore)) errors.add(place + i);
-        }
 }
 
-// uint8 labels look colors up directly: a table of all 256, and of those that are allowed.
+// Adds the labels of a row that are neither a class nor ignored.
+template <class L> void find_errors(const char *row, std::int64_t step, std::int64_t count,
+                                    const LabelRange &range, std::int64_t place,
+                                    LabelErrors &errors) {
+    const bool ignores = can_ignore<L>(range);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t value =
+            static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
+        const bool inside = value >= 0 && value < range.classes;
+        if (!inside && !(ignores && value == range.ignore_index)) errors.add(place + i);
+    }
+}
+
+constexpr std::int64_t byte_classes = 255; // labels of up to so many are bytes, and 255 is void
+
+// Labels of a row, as bytes or as rows of the tables.
+struct RowLabels {
+    const std::uint8_t *bytes = nullptr;
+    const std::int32_t *entry = nullptr;
+    std::int64_t entries = 0; // rows of the tables that they reach
+};
+
+// What bytes look up: a row of the table for all 256 values.
 struct ByteTable {
     std::uint32_t color[256];
-    std::uint8_t wrong[256];
 
     ByteTable(const LabelRange &range, const std::uint32_t *lut) {
         for (std::int64_t value = 0; value < 256; ++value) {
             const bool ignored = range.has_ignore && value == range.ignore_index;
-            const bool inside = value < range.classes;
-            color[value] = lut[inside && !ignored ? value : range.classes];
-            wrong[value] = !(inside || ignored);
+            color[value] = lut[value < range.classes && !ignored ? value : range.classes];
         }
-    }
-    std::uint8_t most(const std::uint8_t *labels, std::int64_t count) const {
-        std::uint8_t most = 0;
-        for (std::int64_t i = 0; i < count; ++i) most = labels[i] > most ? labels[i] : most;
-        return most;
-    }
-    void check(const std::uint8_t *labels, std::int64_t count, std::int64_t place,
-               LabelErrors &errors) const {
-        for (std::int64_t i = 0; i < count; ++i)
-            if (wrong[labels[i]]) errors.add(place + i);
     }
 };
 
-bool are_packed_bytes(const LabelView &labels) {
-    return labels.dtype == DType::u8 && labels.stride_w == 1;
-}
+// Finds and checks the labels of rows. `bytes` and `entry` have room for a row.
+struct LabelReader {
+    const LabelView &labels;
+    const LabelRange &range;
+    std::uint8_t *bytes;
+    std::int32_t *entry;
 
-// Entries of a table for one row of labels, as packed RGB, where `entry` has those of the row if
-// they are no packed bytes.
-void look_up_row(const LabelView &labels, std::int64_t entries, const std::uint32_t *lut,
-                 const ByteTable &bytes, std::int64_t n, std::int64_t y, const std::int32_t *entry,
-                 std::uint8_t *out) {
-    if (!are_packed_bytes(labels)) return color_span(entry, lut, entries, out, labels.w);
-    const auto *label = reinterpret_cast<const std::uint8_t *>(labels.row(n, y));
-    color_span(label, bytes.color, bytes.most(label, labels.w) + 1, out, labels.w);
-}
-
-// Checks one row of labels; `entry` becomes their rows of the tables if they are no packed bytes.
-void check_row(const LabelView &labels, const LabelRange &range, const ByteTable &bytes,
-               std::int64_t n, std::int64_t y, std::int32_t *entry, LabelErrors &errors) {
-    const char *row = labels.row(n, y);
-    const std::int64_t place = (n * labels.h + y) * labels.w;
-    if (are_packed_bytes(labels)) {
-        const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(row);
-        if (bytes.most(label, labels.w) >= range.classes)
-            bytes.check(label, labels.w, place, errors);
-        return;
-    }
-#define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry, place, errors)
-    SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
+    RowLabels read(std::int64_t n, std::int64_t y, LabelErrors &errors) const {
+        const char *row = labels.row(n, y);
+        const std::int64_t place = (n * labels.h + y) * labels.w;
+        RowLabels found;
+        bool odd = false;
+        if (labels.dtype == DType::u8 && labels.stride_w == 1) {
+            found.bytes = reinterpret_cast<const std::uint8_t *>(row);
+        } else if (range.classes <= byte_classes) {
+            odd = narrow(labels, row, labels.w, true, range.has_ignore ? range.ignore_index : 255,
+                         bytes);
+            found.bytes = bytes;
+        } else {
+#define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry)
+            SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
+            found.entry = entry, found.entries = range.classes + 1;
+            for (std::int64_t i = 0; i < labels.w; ++i) odd |= entry[i] == range.classes;
+        }
+        if (found.bytes) {
+            found.entries = largest(found.bytes) + 1;
+            if (found.entries > range.classes) odd |= has_wrong(found.bytes);
+            if (found.entries > range.classes + 1) use_void_entry(found);
+        }
+        if (odd) {
+#define SEGPOST_FIND(L) find_errors<L>(row, labels.stride_w, labels.w, range, place, errors)
+            SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
+#undef SEGPOST_FIND
+        }
+        return found;
+    }
+
+  private:
+    std::uint8_t largest(const std::uint8_t *row) const {
+        std::uint8_t most = 0;
+        for (std::int64_t i = 0; i < labels.w; ++i) most = row[i] > most ? row[i] : most;
+        return most;
+    }
+    // Bytes above the classes become that of void: smaller tables are looked up faster.
+    void use_void_entry(RowLabels &row) const {
+        const std::uint8_t nothing = static_cast<std::uint8_t>(range.classes);
+        const std::uint8_t *from = row.bytes;
+        std::uint8_t *to = bytes;
+        for (std::int64_t i = 0, w = labels.w; i < w; ++i)
+            to[i] = from[i] < nothing ? from[i] : nothing;
+        row.bytes = bytes, row.entries = range.classes + 1;
+    }
+    // Whether a byte is neither a class nor void. What narrowing made 255 is void there.
+    bool has_wrong(const std::uint8_t *row) const {
+        const bool fits = range.ignore_index >= 0 && range.ignore_index <= 255;
+        const bool has_void = range.has_ignore && (fits || row == bytes);
+        const std::uint8_t nothing = static_cast<std::uint8_t>(fits ? range.ignore_index : 255);
+        const std::uint8_t classes =
+            static_cast<std::uint8_t>(min(range.classes, byte_classes)); // 256: none is wrong
+        std::uint8_t wrong = 0;
+        for (std::int64_t i = 0; i < labels.w; ++i)
+            wrong |= (row[i] >= classes) & !(has_void & (row[i] == nothing));
+        return wrong;
+    }
+};
+
+void look_up(const RowLabels &labels, const std::uint32_t *lut, const ByteTable &bytes,
+             std::uint8_t *out, std::int64_t count) {
+    if (labels.bytes)
+        color_span(labels.bytes, bytes.color, labels.entries, out, count);
+    else
+        color_span(labels.entry, lut, labels.entries, out, count);
 }
 
 // Enough rows for a register load of 32 entries.
@@ -145,6 +188,7 @@ void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::in
 
 struct OverlayScratch {
     std::int32_t *entry;
+    std::uint8_t *bytes;
     std::uint32_t *lut, *weight_lut, *opaque_lut;
     std::uint8_t *color, *pixels, *weight, *opaque, *on;
     std::int64_t *row, *low, *high;
@@ -153,6 +197,7 @@ struct OverlayScratch {
         const std::int64_t w = job.labels.w;
         const std::int64_t padded = max<std::int64_t>(job.range.classes + 1, 32);
         entry = scratch.take<std::int32_t>(w);
+        bytes = scratch.take<std::uint8_t>(w);
         lut = scratch.take<std::uint32_t>(padded);
         weight_lut = scratch.take<std::uint32_t>(padded);
         opaque_lut = scratch.take<std::uint32_t>(padded);
@@ -172,6 +217,7 @@ struct OverlayScratch {
 std::int64_t colorize_scratch(const ColorizeJob &job) {
     Scratch scratch(nullptr);
     scratch.take<std::int32_t>(job.labels.w);
+    scratch.take<std::uint8_t>(job.labels.w);
     scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
     return scratch.used();
 }
@@ -179,14 +225,14 @@ std::int64_t colorize_scratch(const ColorizeJob &job) {
 void colorize(const ColorizeJob &job, const Rows &rows, char *memory, LabelErrors &errors) {
     Scratch scratch(memory);
     std::int32_t *entry = scratch.take<std::int32_t>(job.labels.w);
+    std::uint8_t *row = scratch.take<std::uint8_t>(job.labels.w);
     std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
     pad_lut(job.lut, job.range.classes + 1, lut);
     const ByteTable bytes(job.range, job.lut);
-    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
-        check_row(job.labels, job.range, bytes, rows.n, y, entry, errors);
-        look_up_row(job.labels, job.range.classes + 1, lut, bytes, rows.n, y, entry,
-                    reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)));
-    }
+    const LabelReader reader{job.labels, job.range, row, entry};
+    for (std::int64_t y = rows.y0; y < rows.y1; ++y)
+        look_up(reader.read(rows.n, y, errors), lut, bytes,
+                reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)), job.labels.w);
 }
 
 std::int64_t overlay_scratch(const OverlayJob &job) {
@@ -213,13 +259,10 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, LabelErrors 
     for (std::int64_t i = 0; i < 3 * w; ++i) work.opaque[i] = 0;
     const ByteTable bytes(job.range, work.lut), weights(job.range, work.weight_lut),
         opaque(job.range, work.opaque_lut);
+    const LabelReader reader{job.labels, job.range, work.bytes, work.entry};
     for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
-        const auto look_up = [&](const std::uint32_t *lut, const ByteTable &table,
-                                 std::uint8_t *to) {
-            look_up_row(job.labels, entries, lut, table, rows.n, y, work.entry, to);
-        };
-        check_row(job.labels, job.range, bytes, rows.n, y, work.entry, errors);
-        look_up(work.lut, bytes, work.color);
+        const RowLabels labels = reader.read(rows.n, y, errors);
+        look_up(labels, work.lut, bytes, work.color, w);
         const std::uint8_t *image =
             reinterpret_cast<const std::uint8_t *>(job.image.row(rows.n, y));
         if (!job.image.packed()) {
@@ -230,8 +273,8 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, LabelErrors 
         if (even) {
             blend_span(image, work.color, job.alpha[0], out, 3 * w);
         } else {
-            look_up(work.weight_lut, weights, work.weight);
-            if (any_opaque) look_up(work.opaque_lut, opaque, work.opaque);
+            look_up(labels, work.weight_lut, weights, work.weight, w);
+            if (any_opaque) look_up(labels, work.opaque_lut, opaque, work.opaque, w);
             blend_bytes(image, work.color, work.weight, work.opaque, out, 3 * w);
         }
         if (job.contour) {
