@@ -55,9 +55,10 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             if (count == 2 && target.take_pair(x, y0, y1, work.list)) continue;
         target.mark_written(x, x + 1);
         if constexpr (sizeof(T) == 4) {
-            if (work.job.x.widest <= 4 || lanes == 4)
+            const std::int64_t width = work.begin(x + 1) - work.begin(x);
+            if (width <= 4 || lanes == 4)
                 compare_cell<4>(work, x, y0, y1, work.list, count, errors);
-            else if (work.job.x.widest <= 8 || lanes == 8)
+            else if (width <= 8 || lanes == 8)
                 compare_cell < lanes<8 ? 4 : 8>(work, x, y0, y1, work.list, count, errors);
             else
                 compare_cell<lanes>(work, x, y0, y1, work.list, count, errors);
