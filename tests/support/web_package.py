@@ -107,7 +107,16 @@ def decode(value: Any) -> Any:
     return decoded
 
 
-def call_web(package: Path, *calls: tuple[Any, ...]) -> list[Any]:
+def run_node(script: Path, *arguments: object) -> Any:
+    """Return what a script of node wrote, as JSON."""
+    node = importlib.import_module("tools.web.node").find_node()
+    command = [*node, str(script), *(str(argument) for argument in arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def call_web(package: Path, *calls: tuple[Any, ...], threads: int = 1) -> list[Any]:
     """Call functions of the package, each a name and its arguments, in one process of node.
 
     Returns
@@ -115,14 +124,10 @@ def call_web(package: Path, *calls: tuple[Any, ...]) -> list[Any]:
     list
         A result or a `Refusal` for each.
     """
-    node = importlib.import_module("tools.web.node").find_node()
     file = package / "calls.json"
     file.write_text(json.dumps([encode(call) for call in calls]), encoding="utf-8")
-    command = [*node, str(CALLS), str(package), str(file)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
     answers = []
-    for answer in json.loads(run.stdout):
+    for answer in run_node(CALLS, package, file, threads):
         error = answer.get("error")
         answers.append(
             decode(answer.get("result"))

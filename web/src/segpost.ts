@@ -93,6 +93,11 @@ export class Segpost {
     return this.module.version;
   }
 
+  /** Ends the threads, if there are several; there are no calls after it. */
+  close(): void {
+    this.module.close();
+  }
+
   /**
    * The label of every pixel: the first index of the largest logit, after upsampling.
    *
@@ -298,17 +303,29 @@ function classesOf(table: BigInt64Array, classes: number): NdArray<BigInt64Array
   return { data: matrix, shape: [classes, classes] };
 }
 
+export interface LoadOptions {
+  /** Where the file is; by default segpost.wasm beside index.js, or segpost-threads.wasm for several threads. */
+  source?: Source;
+  /** How many threads work, the caller's among them; 1 by default. Results are the same. */
+  threads?: number;
+}
+
 /**
  * Loads the module; once is enough for a page.
  *
- * @param source Where segpost.wasm is; by default beside index.js.
  * @example
  * const segpost = await load();
  */
-export async function load(
-  source: Source = new URL("./segpost.wasm", import.meta.url),
-): Promise<Segpost> {
-  return new Segpost(new Module(await compile(source)));
+export async function load(options: LoadOptions = {}): Promise<Segpost> {
+  if (Object.getPrototypeOf(options) !== Object.prototype)
+    throw new TypeError(`load takes options, { source, threads }, got ${show(options)}`);
+  checkKeys(options, ["source", "threads"], "load");
+  const threads = checkInteger(options.threads ?? 1, "threads", 1, 64);
+  const file =
+    threads === 1
+      ? new URL("./segpost.wasm", import.meta.url)
+      : new URL("./segpost-threads.wasm", import.meta.url);
+  return new Segpost(await Module.start(await compile(options.source ?? file), threads));
 }
 
 export type { Size };
