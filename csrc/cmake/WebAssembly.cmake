@@ -63,4 +63,4 @@ segpost_module(segpost ${system}/one_thread.cpp)
 # thread-local data from there.
 segpost_module(segpost-threads ${system}/workers.cpp)
 target_link_options(segpost-threads PRIVATE LINKER:--import-memory,--shared-memory,--initial-memory=4194304
-    LINKER:--export=__stack_pointer,--export=__wasm_init_tls,--export=__tls_size)
+    LINKER:--export=__stack_pointer,--export=__wasm_init_tls)

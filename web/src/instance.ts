@@ -12,7 +12,6 @@ export interface Exports {
 /** What the module of several threads exports beside that. */
 export interface ThreadExports extends Exports {
   __stack_pointer: WebAssembly.Global;
-  __tls_size: WebAssembly.Global;
   __wasm_init_tls(address: number): void;
   segpost_work(): void;
   segpost_abandon(): void;

@@ -2,7 +2,7 @@
 
 import { BYTES, DTYPES, type DType, type InputArray, type TypedArray } from "./arrays.js";
 import { BadValuesError, OutOfMemoryError, ValueError } from "./errors.js";
-import { instantiate, type Exports, type ThreadExports } from "./instance.js";
+import { instantiate, type Exports } from "./instance.js";
 import { checkThreads, Threads } from "./threads.js";
 
 const ABI = 1; // SEGPOST_ABI
@@ -93,7 +93,7 @@ export class Module {
     checkThreads(count);
     const threads = new Threads();
     const module = new Module(compiled, threads);
-    await threads.start(compiled, module.exports as ThreadExports, count - 1);
+    await threads.start(compiled, (bytes) => module.allocate(bytes), count - 1);
     module.invoke("setNumThreads", [count]);
     return module;
   }

@@ -1,11 +1,10 @@
 /** Threads: workers, each with an instance of the module on one memory. */
 
 import { OutOfMemoryError, ThreadError } from "./errors.js";
-import type { ThreadExports } from "./instance.js";
 
 const INITIAL_PAGES = 64; // --initial-memory of csrc/cmake/WebAssembly.cmake
 const MOST_PAGES = 2 ** 15;
-const WORKER_BYTES = 2 ** 20 - 64; // a stack, and thread-local data below it
+const WORKER_BYTES = 2 ** 20 - 64; // a stack, and thread-local data below it; a multiple of 16
 const PATIENCE = 600; // tenths of a second in which a thread ends its task
 
 /** What a worker gets. */
@@ -87,14 +86,18 @@ export class Threads {
   private readonly sleeps = maySleep();
   private end = "";
 
-  /** Starts workers; their stacks are of the first instance's memory. */
-  async start(compiled: WebAssembly.Module, exports: ThreadExports, count: number): Promise<void> {
+  /** Starts workers, whose stacks are in the memory. */
+  async start(
+    compiled: WebAssembly.Module,
+    allocate: (bytes: number) => number,
+    count: number,
+  ): Promise<void> {
     const { memory } = this;
     const opened: Opened[] = [];
     try {
       for (let i = 0; i < count; ++i) {
-        const data = exports.malloc(WORKER_BYTES);
-        const stack = data + WORKER_BYTES - (WORKER_BYTES % 16);
+        const data = allocate(WORKER_BYTES);
+        const stack = data + WORKER_BYTES;
         const one = typeof Worker === "undefined" ? await openInNode() : openInPage();
         opened.push(one);
         this.workers.push(one.worker);
