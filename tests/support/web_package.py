@@ -30,6 +30,7 @@ KINDS = {
     "int64": "BigInt64Array",
     "uint64": "BigUint64Array",
 }
+RANDOM = np.random.default_rng(5)
 DTYPES = {kind: dtype for dtype, kind in KINDS.items() if dtype != "float16"}
 
 
@@ -135,3 +136,23 @@ def call_web(package: Path, *calls: tuple[Any, ...], threads: int = 1) -> list[A
             else Refusal(error["kind"], error["message"], error.get("count"), error.get("first"))
         )
     return answers
+
+
+def noisy_logits(*shape: int) -> np.ndarray:
+    """Blocks of one class with noise, rounded so that some are equal."""
+    blocks = RANDOM.normal(0, 2, (*shape[:-2], -(-shape[-2] // 4), -(-shape[-1] // 4)))
+    smooth = blocks.repeat(4, -2).repeat(4, -1)[..., : shape[-2], : shape[-1]]
+    return np.round(smooth + RANDOM.normal(0, 0.5, shape), 2).astype(np.float32)
+
+
+def same(ours: Any, theirs: Any) -> None:
+    """Types, shapes and bytes are equal."""
+    assert not isinstance(ours, Refusal), ours
+    expected = np.asarray(theirs)
+    assert (ours.dtype, ours.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(ours, expected)
+
+
+def last(logits: np.ndarray) -> np.ndarray:
+    """Classes last."""
+    return np.ascontiguousarray(np.moveaxis(logits, -3, -1))

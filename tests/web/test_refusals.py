@@ -230,4 +230,7 @@ def test_a_missing_module_says_where_it_must_lie(web_build: Path) -> None:
     )
     assert isinstance(missing, Refusal)
     assert isinstance(other, Refusal)
-    assert url[:2] == ("TypeError", 'load takes options, { source, threads }, got "file:///absent.wasm"')
+    assert url[:2] == (
+        "TypeError",
+        'load takes options, { source, threads }, got "file:///absent.wasm"',
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_server import ISOLATED, serve_folder
-from web_package import Refusal, call_web, run_node
+from web_package import call_web, run_node, same
 
 import segpost
 
@@ -46,14 +46,6 @@ IN_WORKER = """(values) => new Promise((resolve, reject) => {
   worker.onerror = (event) => reject(new Error(event.message));
   worker.postMessage(values);
 })""".replace("FUNCTION", FUNCTION.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${"))
-
-
-def same(ours: Any, theirs: Any) -> None:
-    """Types, shapes and bytes are equal."""
-    assert not isinstance(ours, Refusal), ours
-    expected = np.asarray(theirs)
-    assert (ours.dtype, ours.shape) == (expected.dtype, expected.shape)
-    np.testing.assert_array_equal(ours, expected)
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -97,7 +89,10 @@ def test_memory_grows_under_threads(web_build: Path) -> None:
 
 def test_what_is_no_number_of_threads_is_refused(web_build: Path) -> None:
     """And the file for another number of them."""
-    files = {name: (web_build / "dist" / name).as_uri() for name in ("segpost.wasm", "segpost-threads.wasm")}
+    files = {
+        name: (web_build / "dist" / name).as_uri()
+        for name in ("segpost.wasm", "segpost-threads.wasm")
+    }
     zero, many, plain, shared = call_web(
         web_build,
         ("load", {"threads": 0}),
@@ -140,7 +135,10 @@ def test_a_thread_that_sleeps_may_end(web_build: Path) -> None:
 @pytest.mark.parametrize("reports", [True, False])
 def test_a_thread_that_is_lost_is_an_error(changed: Any, reports: bool) -> None:
     """A trap in a task, that the thread reports, or one that ends it without a word."""
-    narrow = ("exports.segpost_work();", "exports.__stack_pointer.value = 16; exports.segpost_work();")
+    narrow = (
+        "exports.segpost_work();",
+        "exports.__stack_pointer.value = 16; exports.segpost_work();",
+    )
     silent = (
         "exports.segpost_work();",
         "exports.__stack_pointer.value = 16; try { exports.segpost_work(); } catch { return; }",

@@ -7,6 +7,7 @@ import { checkThreads, Threads } from "./threads.js";
 
 const ABI = 1; // SEGPOST_ABI
 const OK = 0;
+const BAD_ARGUMENT = 1;
 const BAD_VALUES = 2;
 const NO_MEMORY = 3;
 const REPORT_BYTES = 416;
@@ -20,7 +21,13 @@ const FUNCTIONS = {
   overlay: 24,
   confusionMatrix: 28,
   confusionMatrixOfLogits: 32,
+  denseCrf: 36,
   setNumThreads: 40,
+  binarize: 48,
+  binarizeRuns: 52,
+  regions: 56,
+  regionCounts: 60,
+  compressCounts: 64,
 } as const;
 
 export type FunctionName = keyof typeof FUNCTIONS;
@@ -207,7 +214,29 @@ export class Scope {
   call(name: FunctionName, args: readonly (number | bigint)[], cure = ""): void {
     const report = this.allocate(REPORT_BYTES);
     const status = this.module.invoke(name, [...args, report]);
-    if (status === OK) return;
+    if (status !== OK) this.refuse(name, status, report, cure);
+  }
+
+  /** The items of a function that says how many there are where the capacity is too small. */
+  fit(
+    name: FunctionName,
+    capacity: number,
+    bytes: number,
+    args: (address: number, capacity: bigint) => readonly (number | bigint)[],
+    cure = "",
+  ): number {
+    const report = this.allocate(REPORT_BYTES);
+    for (;;) {
+      const address = this.allocate(bytes * capacity);
+      const status = this.module.invoke(name, [...args(address, BigInt(capacity)), report]);
+      if (status === OK) return address;
+      const needed = Number(this.module.view().getBigInt64(report, true));
+      if (status !== BAD_ARGUMENT || needed <= capacity) this.refuse(name, status, report, cure);
+      capacity = needed;
+    }
+  }
+
+  private refuse(name: FunctionName, status: number, report: number, cure: string): never {
     const view = this.module.view();
     const message = this.module.text(report + 16, REPORT_BYTES - 16);
     if (status === BAD_VALUES)
