@@ -212,7 +212,7 @@ def test_memory_that_is_not_there_is_an_error(web_build: Path) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("least", [16, 1 << 14])
 def test_a_full_memory_is_an_error(web_build: Path, threads: int, least: int) -> None:
-    """Before a call, before its tasks and in them; when memory is given back the same call works."""
+    """Before a call, before its tasks and in them; with memory again the same call works."""
     said = run_node(Path(__file__).with_name("full_memory.mjs"), web_build, threads, least)
     assert said["right"]
     assert said["full"].startswith("OutOfMemoryError: segpost has no memory for 1000000 bytes")

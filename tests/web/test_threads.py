@@ -39,7 +39,8 @@ FUNCTION = """async ({ length, shape, size, threads, address }) => {
   }
 }"""
 IN_WORKER = """(values) => new Promise((resolve, reject) => {
-  const code = `const work = FUNCTION; onmessage = async ({ data }) => postMessage(await work(data));`;
+  const answer = "onmessage = async ({ data }) => postMessage(await work(data));";
+  const code = `const work = FUNCTION; ` + answer;
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const worker = new Worker(url, { type: "module" });
   worker.onmessage = ({ data }) => resolve(data);
@@ -127,7 +128,7 @@ def changed(web_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_thread_that_sleeps_may_end(web_build: Path) -> None:
-    """The others do its tasks. What is closed says so, and the process ends though threads sleep."""
+    """The others do its tasks. What is closed says so. The process ends though threads sleep."""
     said = run_node(Path(__file__).with_name("lost_thread.mjs"), web_build, 3)
     assert said == {"sleeping": True, "closed": CLOSED, "lost": "", "after": ""}
 
@@ -174,8 +175,9 @@ def page(request: Any, browser: Any, web_build: Path, tmp_path_factory: Any) -> 
 
 @pytest.mark.parametrize("place", [FUNCTION, IN_WORKER], ids=["page", "worker"])
 def test_threads_of_a_page(page: Any, place: str) -> None:
-    """Where the page is isolated, labels are Python's, by the page's thread, which may not sleep, and
-    by a worker; elsewhere the headers are named.
+    """Where the page is isolated, labels are Python's; elsewhere the headers are named.
+
+    The thread of a page may not sleep, that of a worker may.
     """
     tab, address, isolated = page
     shape, size = (19, 32, 32), (1024, 1024)
