@@ -2,6 +2,7 @@
 
 The graph is Resize, ArgMax and Cast, by onnxruntime-web's module of WebAssembly; both run on one
 thread, in turn, and copy logits in and labels out. In node it is CPU time, in Chromium wall time.
+The last column is wall time everywhere: of one thread by that of two.
 `python -m tools.web` builds the package first. Logits are as in `benches.runtimes.operators`.
 """
 
@@ -40,7 +41,8 @@ ort.env.wasm.wasmPaths = new URL("./site/ort/", import.meta.url).href;
 const read = async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer());
 const clock = () => performance.now();
 const rounds = Number(new URLSearchParams(location.search).get("rounds"));
-const results = await measure({ ort, segpost: await load(), clock, read, rounds });
+const [segpost, pair] = [await load(), await load({ threads: 2 })];
+const results = await measure({ ort, segpost, pair, clock, read, rounds });
 const text = document.createElement("pre");
 text.id = "results";
 text.textContent = JSON.stringify(results);
@@ -93,7 +95,13 @@ def measure_in_node(package: Path, folder: Path, rounds: int) -> Any:
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A server of files that prints nothing."""
+    """A server of files for an isolated page, which prints nothing."""
+
+    def end_headers(self) -> None:
+        """Isolate the page from other origins, so that it may have threads."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
 
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
@@ -129,8 +137,9 @@ def main() -> int:
     parser.add_argument("--package", type=Path, default=ROOT / "web")
     options = parser.parse_args()
     print(f"load of the machine: {os.getloadavg()[0]:.1f}\n")
-    print("| where | logits | standard, ms | segpost, ms | standard / segpost | goal | differ |")
-    print("|---|---|--:|--:|--:|--:|--:|")
+    columns = "standard, ms | segpost, ms | standard / segpost | goal | differ | 1 / 2 threads"
+    print(f"| where | logits | {columns} |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_cases(folder)
@@ -139,7 +148,8 @@ def main() -> int:
                 ratio = row["standard"] / row["ours"]
                 print(
                     f"| {where} | {row['name']} | {row['standard']:.1f} | {row['ours']:.2f} | "
-                    f"{ratio:.1f} | {row['least'] or ''} | {row['differing']} |",
+                    f"{ratio:.1f} | {row['least'] or ''} | {row['differing']} | "
+                    f"{row['one'] / row['two']:.2f} |",
                     flush=True,
                 )
     return 0

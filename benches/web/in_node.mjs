@@ -1,4 +1,4 @@
-// CPU time of the process in node: in_node.mjs PACKAGE FOLDER ROUNDS.
+// CPU time of the process in node, and wall time on two threads: in_node.mjs PACKAGE FOLDER ROUNDS.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -15,5 +15,6 @@ const clock = () => {
   return (user + system) / 1000;
 };
 const read = async (name) => new Uint8Array(readFileSync(`${folder}/${name}`));
-const results = await measure({ ort, segpost: await load(), clock, read, rounds: Number(rounds) });
+const [segpost, pair] = [await load(), await load({ threads: 2 })];
+const results = await measure({ ort, segpost, pair, clock, read, rounds: Number(rounds) });
 process.stdout.write(JSON.stringify(results));

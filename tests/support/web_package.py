@@ -30,6 +30,7 @@ KINDS = {
     "int64": "BigInt64Array",
     "uint64": "BigUint64Array",
 }
+RANDOM = np.random.default_rng(5)
 DTYPES = {kind: dtype for dtype, kind in KINDS.items() if dtype != "float16"}
 
 
@@ -107,7 +108,16 @@ def decode(value: Any) -> Any:
     return decoded
 
 
-def call_web(package: Path, *calls: tuple[Any, ...]) -> list[Any]:
+def run_node(script: Path, *arguments: object) -> Any:
+    """Return what a script of node wrote, as JSON."""
+    node = importlib.import_module("tools.web.node").find_node()
+    command = [*node, str(script), *(str(argument) for argument in arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def call_web(package: Path, *calls: tuple[Any, ...], threads: int = 1) -> list[Any]:
     """Call functions of the package, each a name and its arguments, in one process of node.
 
     Returns
@@ -115,14 +125,10 @@ def call_web(package: Path, *calls: tuple[Any, ...]) -> list[Any]:
     list
         A result or a `Refusal` for each.
     """
-    node = importlib.import_module("tools.web.node").find_node()
     file = package / "calls.json"
     file.write_text(json.dumps([encode(call) for call in calls]), encoding="utf-8")
-    command = [*node, str(CALLS), str(package), str(file)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
     answers = []
-    for answer in json.loads(run.stdout):
+    for answer in run_node(CALLS, package, file, threads):
         error = answer.get("error")
         answers.append(
             decode(answer.get("result"))
@@ -130,3 +136,23 @@ def call_web(package: Path, *calls: tuple[Any, ...]) -> list[Any]:
             else Refusal(error["kind"], error["message"], error.get("count"), error.get("first"))
         )
     return answers
+
+
+def noisy_logits(*shape: int) -> np.ndarray:
+    """Blocks of one class with noise, rounded so that some are equal."""
+    blocks = RANDOM.normal(0, 2, (*shape[:-2], -(-shape[-2] // 4), -(-shape[-1] // 4)))
+    smooth = blocks.repeat(4, -2).repeat(4, -1)[..., : shape[-2], : shape[-1]]
+    return np.round(smooth + RANDOM.normal(0, 0.5, shape), 2).astype(np.float32)
+
+
+def same(ours: Any, theirs: Any) -> None:
+    """Types, shapes and bytes are equal."""
+    assert not isinstance(ours, Refusal), ours
+    expected = np.asarray(theirs)
+    assert (ours.dtype, ours.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(ours, expected)
+
+
+def last(logits: np.ndarray) -> np.ndarray:
+    """Classes last."""
+    return np.ascontiguousarray(np.moveaxis(logits, -3, -1))

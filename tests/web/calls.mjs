@@ -1,10 +1,10 @@
-// Calls of the package, read from a file and answered as JSON: calls.mjs PACKAGE CALLS.
+// Calls of the package, read from a file and answered as JSON: calls.mjs PACKAGE CALLS THREADS.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const [, , folder, file] = process.argv;
+const [, , folder, file, threads] = process.argv;
 const segpost = await import(pathToFileURL(`${folder}/dist/index.js`));
-const loaded = await segpost.load();
+const loaded = await segpost.load({ threads: Number(threads) });
 
 const bytesOf = (text) => new Uint8Array(Buffer.from(text, "base64")).buffer;
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from web_package import Picture, Planes, Refusal, call_web
+from web_package import Picture, Planes, call_web, last, noisy_logits, same
 
 import segpost
 from segpost.color.datasets import list_palettes
@@ -17,26 +17,6 @@ pytestmark = pytest.mark.browser
 
 RANDOM = np.random.default_rng(5)
 SIZE = (33, 47)
-
-
-def noisy_logits(*shape: int) -> np.ndarray:
-    """Blocks of one class with noise, rounded so that some are equal."""
-    blocks = RANDOM.normal(0, 2, (*shape[:-2], -(-shape[-2] // 4), -(-shape[-1] // 4)))
-    smooth = blocks.repeat(4, -2).repeat(4, -1)[..., : shape[-2], : shape[-1]]
-    return np.round(smooth + RANDOM.normal(0, 0.5, shape), 2).astype(np.float32)
-
-
-def same(ours: Any, theirs: Any) -> None:
-    """Types, shapes and bytes are equal."""
-    assert not isinstance(ours, Refusal), ours
-    expected = np.asarray(theirs)
-    assert (ours.dtype, ours.shape) == (expected.dtype, expected.shape)
-    np.testing.assert_array_equal(ours, expected)
-
-
-def last(logits: np.ndarray) -> np.ndarray:
-    """Classes last."""
-    return np.ascontiguousarray(np.moveaxis(logits, -3, -1))
 
 
 @pytest.mark.parametrize("grid", ["half_pixel", "align_corners", "asymmetric"])

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import functools
-import http.server
 import importlib
 import io
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from chromium import import_package
+from page_server import serve_folder
 from PIL import Image
 
 import segpost
@@ -48,24 +46,12 @@ class Opened(NamedTuple):
         self.tab.locator("#status", has_text="labels").wait_for()
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A server of files that prints nothing."""
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing."""
-
-
 @pytest.fixture(scope="module")
 def address(web_build: Path) -> Iterator[str]:
     """The page on a server of files."""
     importlib.import_module("tools.web.site").write_site(web_build, web_build / "site")
-    handler = functools.partial(QuietHandler, directory=web_build / "site")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
+    with serve_folder(web_build / "site") as served:
+        yield served
 
 
 @pytest.fixture

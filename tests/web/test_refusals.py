@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from web_package import Refusal, call_web
+from web_package import Refusal, call_web, run_node
 
 import segpost
 
@@ -212,20 +209,28 @@ def test_memory_that_is_not_there_is_an_error(web_build: Path) -> None:
     np.testing.assert_array_equal(works, segpost.argmax(LOGITS))
 
 
-def test_a_full_memory_is_an_error(web_build: Path) -> None:
-    """Before a call, and within it; when memory is given back the same call works."""
-    node = importlib.import_module("tools.web.node").find_node()
-    script = Path(__file__).with_name("full_memory.mjs")
-    command = [*node, str(script), str(web_build)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    said = json.loads(run.stdout)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("least", [16, 1 << 14])
+def test_a_full_memory_is_an_error(web_build: Path, threads: int, least: int) -> None:
+    """Before a call, before its tasks and in them; with memory again the same call works."""
+    said = run_node(Path(__file__).with_name("full_memory.mjs"), web_build, threads, least)
     assert said["right"]
-    assert said["full"].startswith("OutOfMemoryError: segpost has no memory for 10000 bytes")
-    assert said["narrow"].startswith("OutOfMemoryError: segpost.argmax: out of memory")
+    assert said["full"].startswith("OutOfMemoryError: segpost has no memory for 1000000 bytes")
+    (narrow,) = said["narrow"]
+    assert narrow.startswith("OutOfMemoryError: segpost.argmax: out of memory")
 
 
 def test_a_missing_module_says_where_it_must_lie(web_build: Path) -> None:
-    """And a file that is no module is refused by the engine."""
-    missing, other = call_web(web_build, ("load", "file:///absent.wasm"), ("load", b"no".hex()))
+    """A file that is no module is refused by the engine, and what is no option is no source."""
+    missing, other, url = call_web(
+        web_build,
+        ("load", {"source": "file:///absent.wasm"}),
+        ("load", {"source": b"no".hex()}),
+        ("load", "file:///absent.wasm"),
+    )
     assert isinstance(missing, Refusal)
     assert isinstance(other, Refusal)
+    assert url[:2] == (
+        "TypeError",
+        'load takes options, { source, threads }, got "file:///absent.wasm"',
+    )

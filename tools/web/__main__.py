@@ -1,6 +1,6 @@
 """`python -m tools.web`: the package of web/ and its page.
 
-The module is compiled by zig, the palettes are written from Python's, TypeScript is compiled, and
+The modules are compiled by zig, the palettes are written from Python's, TypeScript is compiled, and
 the page is put together in web/site. `--train` fits the page's network again; it needs onnx.
 """
 
@@ -10,7 +10,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from .compile import ROOT, compile_module
+from .compile import ROOT, compile_modules
 from .node import compile_types, install_packages
 from .palettes import write_palettes
 from .site import write_site
@@ -23,7 +23,8 @@ def build_package(package: Path, objects: Path) -> None:
     write_palettes(package / "src" / "palettes.ts")
     install_packages(package)
     compile_types(package)
-    shutil.copy(compile_module(objects), package / "dist")
+    for module in compile_modules(objects):
+        shutil.copy(module, package / "dist")
     shutil.copy(ROOT / "LICENSE", package)
 
 

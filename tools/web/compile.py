@@ -1,4 +1,4 @@
-"""segpost.wasm: the kernels and their C interface, compiled by zig."""
+"""segpost.wasm and segpost-threads.wasm: the kernels and their C interface, compiled by zig."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 WASM = Target("wasm32", "wasm32-wasi", "WASI", "wasm32", ())
 
 
-def compile_module(folder: Path) -> Path:
-    """Compile the module in a folder, where objects are kept.
+def compile_modules(folder: Path) -> list[Path]:
+    """Compile the modules in a folder, where objects are kept.
 
     Returns
     -------
-    pathlib.Path
-        The file segpost.wasm.
+    list of pathlib.Path
+        The modules for one thread and for several.
     """
     toolchain = write_toolchain(WASM, folder / "compiler")
     options = [
@@ -38,4 +38,4 @@ def compile_module(folder: Path) -> Path:
         ["cmake", "--fresh", "-S", ROOT, "-B", objects, *options], check=True, env=environment
     )
     subprocess.run(["cmake", "--build", objects], check=True, env=environment)
-    return objects / "segpost.wasm"
+    return [objects / "segpost.wasm", objects / "segpost-threads.wasm"]

@@ -23,6 +23,11 @@ export class OutOfMemoryError extends Error {
   override name = "OutOfMemoryError";
 }
 
+/** Threads cannot be had here, did not start, or are gone. */
+export class ThreadError extends Error {
+  override name = "ThreadError";
+}
+
 /** Any value as an error shows it. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);

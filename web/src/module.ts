@@ -2,9 +2,12 @@
 
 import { BYTES, DTYPES, type DType, type InputArray, type TypedArray } from "./arrays.js";
 import { BadValuesError, OutOfMemoryError, ValueError } from "./errors.js";
+import { instantiate, type Exports } from "./instance.js";
+import { checkThreads, Threads } from "./threads.js";
 
 const ABI = 1; // SEGPOST_ABI
 const OK = 0;
+const BAD_ARGUMENT = 1;
 const BAD_VALUES = 2;
 const NO_MEMORY = 3;
 const REPORT_BYTES = 416;
@@ -18,20 +21,18 @@ const FUNCTIONS = {
   overlay: 24,
   confusionMatrix: 28,
   confusionMatrixOfLogits: 32,
+  denseCrf: 36,
+  setNumThreads: 40,
+  binarize: 48,
+  binarizeRuns: 52,
+  regions: 56,
+  regionCounts: 60,
+  compressCounts: 64,
 } as const;
 
 export type FunctionName = keyof typeof FUNCTIONS;
 
-interface Exports {
-  memory: WebAssembly.Memory;
-  __indirect_function_table: WebAssembly.Table;
-  _initialize(): void;
-  segpost_get_api(abi: number): number;
-  malloc(bytes: number): number;
-  free(address: number): void;
-}
-
-/** Where a module comes from: by default the file beside this one. */
+/** Where a module comes from. */
 export type Source = string | URL | Response | BufferSource | WebAssembly.Module;
 
 async function readFile(url: URL): Promise<BufferSource> {
@@ -49,7 +50,7 @@ async function fetchBytes(source: string | URL): Promise<BufferSource> {
 async function responseBytes(response: Response): Promise<BufferSource> {
   if (response.ok) return response.arrayBuffer();
   throw new Error(
-    `${response.url} answered ${response.status}: segpost.wasm must lie beside index.js, or load(url) says where it is`,
+    `${response.url} answered ${response.status}: it must lie beside index.js, or load({ source }) says where it is`,
   );
 }
 
@@ -65,7 +66,15 @@ export async function compile(source: Source): Promise<WebAssembly.Module> {
   return WebAssembly.compile(source as BufferSource);
 }
 
-const BAD_FILE = 8; // WASI's EBADF: the module has no files
+/** Refuses the module for one thread where there are several, and the other way round. */
+function checkFile(compiled: WebAssembly.Module, threads: number): void {
+  const sharesMemory = WebAssembly.Module.imports(compiled).some(({ kind }) => kind === "memory");
+  if (sharesMemory === threads > 1) return;
+  throw new ValueError(
+    `threads: ${threads} needs segpost${threads > 1 ? "-threads" : ""}.wasm as source, got the module ` +
+      `for ${sharesMemory ? "several threads" : "one thread"}`,
+  );
+}
 
 /** An instance, and the address of its table of functions. */
 export class Module {
@@ -73,15 +82,32 @@ export class Module {
   private readonly exports: Exports;
   private readonly table: number;
 
-  constructor(compiled: WebAssembly.Module) {
-    const refuse = () => BAD_FILE;
-    const files = { fd_close: refuse, fd_seek: refuse, fd_write: refuse };
-    const instance = new WebAssembly.Instance(compiled, { wasi_snapshot_preview1: files });
-    this.exports = instance.exports as unknown as Exports;
+  private constructor(
+    compiled: WebAssembly.Module,
+    private readonly threads?: Threads,
+  ) {
+    this.exports = instantiate(compiled, threads?.memory, threads?.wait);
     this.exports._initialize();
     this.table = this.exports.segpost_get_api(ABI);
     if (!this.table) throw new Error("segpost.wasm is of another version than index.js");
     this.version = this.text(this.view().getUint32(this.table + 8, true), 32);
+  }
+
+  /** An instance that works on several threads, the caller's among them. */
+  static async start(compiled: WebAssembly.Module, count: number): Promise<Module> {
+    checkFile(compiled, count);
+    if (count === 1) return new Module(compiled);
+    checkThreads(count);
+    const threads = new Threads();
+    const module = new Module(compiled, threads);
+    await threads.start(compiled, (bytes) => module.allocate(bytes), count - 1);
+    module.invoke("setNumThreads", [count]);
+    return module;
+  }
+
+  /** Ends the threads; there are no calls after it. */
+  close(): void {
+    this.threads?.close();
   }
 
   /** Calls `work` with a scope, whose memory is given back after it. */
@@ -96,11 +122,15 @@ export class Module {
 
   /** The memory as it is now: growth detaches older views. */
   view(): DataView {
-    return new DataView(this.exports.memory.buffer);
+    return new DataView(this.buffer());
+  }
+
+  private buffer(): ArrayBuffer {
+    return (this.threads?.memory ?? (this.exports.memory as WebAssembly.Memory)).buffer;
   }
 
   bytes(address: number, length: number): Uint8Array {
-    return new Uint8Array(this.exports.memory.buffer, address, length);
+    return new Uint8Array(this.buffer(), address, length);
   }
 
   allocate(bytes: number): number {
@@ -116,8 +146,14 @@ export class Module {
   }
 
   invoke(name: FunctionName, args: readonly (number | bigint)[]): number {
+    this.threads?.check();
     const index = this.view().getUint32(this.table + FUNCTIONS[name], true);
-    return this.exports.__indirect_function_table.get(index)(...args);
+    try {
+      return this.exports.__indirect_function_table.get(index)(...args);
+    } catch (trap) {
+      this.threads?.lose();
+      throw trap;
+    }
   }
 
   text(address: number, longest: number): string {
@@ -183,7 +219,29 @@ export class Scope {
   call(name: FunctionName, args: readonly (number | bigint)[], cure = ""): void {
     const report = this.allocate(REPORT_BYTES);
     const status = this.module.invoke(name, [...args, report]);
-    if (status === OK) return;
+    if (status !== OK) this.refuse(name, status, report, cure);
+  }
+
+  /** The items of a function that says how many there are where the capacity is too small. */
+  fit(
+    name: FunctionName,
+    capacity: number,
+    bytes: number,
+    args: (address: number, capacity: bigint) => readonly (number | bigint)[],
+    cure = "",
+  ): number {
+    const report = this.allocate(REPORT_BYTES);
+    for (;;) {
+      const address = this.allocate(bytes * capacity);
+      const status = this.module.invoke(name, [...args(address, BigInt(capacity)), report]);
+      if (status === OK) return address;
+      const needed = Number(this.module.view().getBigInt64(report, true));
+      if (status !== BAD_ARGUMENT || needed <= capacity) this.refuse(name, status, report, cure);
+      capacity = needed;
+    }
+  }
+
+  private refuse(name: FunctionName, status: number, report: number, cure: string): never {
     const view = this.module.view();
     const message = this.module.text(report + 16, REPORT_BYTES - 16);
     if (status === BAD_VALUES)

@@ -6,8 +6,8 @@ import { Letterbox, type Size } from "./letterbox.js";
 import type { Scope } from "./module.js";
 
 export type Grid = "half_pixel" | "align_corners" | "asymmetric";
-const GRIDS = ["half_pixel", "align_corners", "asymmetric"] as const;
-const NAN_RULES = ["raise", "propagate"] as const;
+export const GRIDS = ["half_pixel", "align_corners", "asymmetric"] as const;
+export const NAN_RULES = ["raise", "propagate"] as const;
 const OPTIONS_BYTES = 88;
 const LETTERBOX_BYTES = 64;
 
@@ -62,6 +62,7 @@ export class Logits {
     private readonly options: LogitsOptions,
     target?: Size,
     private readonly name = "logits",
+    makesLabels = true,
   ) {
     this.array = asInput(logits, name);
     const { shape } = this.array;
@@ -81,12 +82,18 @@ export class Logits {
     this.shape = axis === -3 ? [n, a, b, c] : [n, c, a, b];
     this.strides = axis === -3 ? [a * b * c, b * c, c, 1] : [a * b * c, 1, b * c, c];
     this.size = this.outputSize(target);
-    this.checkThreshold();
+    if (this.shape[1] === 0) throw new ValueError(`${name} have no classes: shape ${show(shape)}`);
+    if (makesLabels) this.checkThreshold();
   }
 
   /** How many labels there can be. */
   get classes(): number {
     return this.shape[1] === 1 ? 2 : this.shape[1];
+  }
+
+  /** Whether the classes come last. */
+  get isLast(): boolean {
+    return this.options.axis === -1;
   }
 
   input(scope: Scope): number {
@@ -137,7 +144,6 @@ export class Logits {
   private checkThreshold(): void {
     const { threshold } = this.options;
     const classes = this.shape[1];
-    if (classes === 0) throw new ValueError(`${this.name} have no classes: shape ${show(this.array.shape)}`);
     if (threshold === undefined && classes === 1)
       throw new ValueError(
         `${this.name} have one class, so that every label would be 0; threshold: 0.5 is for a sigmoid head`,

@@ -8,15 +8,19 @@ import {
   type NdArray,
 } from "./arrays.js";
 import { checkChoice, checkInteger, checkKeys, show, ValueError } from "./errors.js";
+import { denseCrf, type CrfOptions } from "./crf.js";
 import { asPhotograph, type ImageLike, type Photograph } from "./images.js";
 import { asPaletteLabels, asWeights } from "./labels.js";
 import type { Size } from "./letterbox.js";
+import { binarize, type BinarizeOptions, type Rle } from "./masks.js";
 import { compile, Module, type Scope, type Source } from "./module.js";
 import { Logits, LOGITS_KEYS, type LogitsOptions, type PictureFields } from "./options.js";
+import { Output } from "./output.js";
 import { asPalette, type Palette, type PaletteLike } from "./palette.js";
+import { findRegions, type Region, type RegionOptions } from "./regions.js";
 
 const NAN_CURE = '; nan: "propagate" lets the first NaN win';
-const WANTS = ["labels", "confidence", "color", "overlay"] as const;
+const WANTS = ["labels", "confidence", "probabilities", "color", "overlay"] as const;
 
 export type Want = (typeof WANTS)[number];
 
@@ -37,6 +41,8 @@ export interface PostprocessOptions extends LogitsOptions {
 export interface Segmentation {
   readonly labels: LabelMap;
   readonly confidence: NdArray<Float32Array> | undefined;
+  /** Of every class, whose axis is where it is in the logits. */
+  readonly probabilities: NdArray<Float32Array> | undefined;
   readonly color: ColorImage | undefined;
   readonly overlay: ColorImage | undefined;
 }
@@ -55,34 +61,6 @@ export interface ConfusionOptions extends Omit<LogitsOptions, "size" | "letterbo
   ignoreIndex?: number | readonly number[];
 }
 
-/** An output in the module's memory, and its copy outside. */
-class Output<T extends Uint8Array | Int32Array | Float32Array> {
-  readonly struct: number;
-  private readonly address: number;
-
-  constructor(
-    private readonly scope: Scope,
-    private readonly type: { new (buffer: ArrayBufferLike, at: number, length: number): T },
-    private readonly shape: readonly number[],
-  ) {
-    const dtypes = { Uint8Array: "uint8", Int32Array: "int32", Float32Array: "float32" } as const;
-    const dtype = dtypes[type.name as keyof typeof dtypes];
-    this.address = scope.allocate(this.length * (dtype === "uint8" ? 1 : 4));
-    this.struct = scope.array(this.address, dtype, shape);
-  }
-
-  private get length(): number {
-    return this.shape.reduce((product, side) => product * side, 1);
-  }
-
-  /** The result; without its batch axis where the input had none. */
-  read(isBatch: boolean): NdArray<T> {
-    const { buffer } = this.scope.module.view();
-    const data = new this.type(buffer, this.address, this.length).slice() as T;
-    return { data, shape: isBatch ? this.shape : this.shape.slice(1) };
-  }
-}
-
 /** A loaded module: `await load()`. */
 export class Segpost {
   /** @internal */
@@ -91,6 +69,11 @@ export class Segpost {
   /** The version of the module. */
   get version(): string {
     return this.module.version;
+  }
+
+  /** Ends the threads, if there are several; there are no calls after it. */
+  close(): void {
+    this.module.close();
   }
 
   /**
@@ -107,7 +90,7 @@ export class Segpost {
     return this.compute(new Logits(logits, options), {}).labels;
   }
 
-  /** Labels, confidence, colors and overlay of logits, in one pass. */
+  /** Labels, confidence, probabilities, colors and overlay of logits. */
   postprocess(logits: ArrayLike, options: PostprocessOptions = {}): Segmentation {
     const own = ["image", "palette", "alpha", "confidenceMode", "want"];
     checkKeys(options, [...LOGITS_KEYS, ...own], "postprocess");
@@ -200,6 +183,43 @@ export class Segpost {
     });
   }
 
+  /**
+   * The dense CRF: probabilities that follow the edges of an image.
+   *
+   * @param probabilities Of shape [L, H, W] or [1, L, H, W], of the image's size.
+   * @param image What the bilateral term reads; null where there is none.
+   * @example
+   * const { probabilities } = segpost.postprocess(logits, { image, want: ["probabilities"] });
+   * const labels = segpost.argmax(segpost.denseCrf(probabilities, image));
+   */
+  denseCrf(
+    probabilities: ArrayLike,
+    image: ImageLike | null,
+    options: CrfOptions = {},
+  ): NdArray<Float32Array> {
+    return denseCrf(this.module, probabilities, image, options);
+  }
+
+  /**
+   * The masks of sigmoid heads, 1 where the sigmoid of an upsampled logit exceeds a threshold.
+   *
+   * Masks are [C, H, W], whatever the axis of the logits. With encoding "rle" they are COCO's
+   * run-length codes, one a mask; of a batch those of all its images in turn.
+   */
+  binarize(logits: ArrayLike, options: BinarizeOptions & { encoding: "rle" }): Rle[];
+  binarize(
+    logits: ArrayLike,
+    options?: BinarizeOptions & { encoding?: "mask" | "bits" },
+  ): NdArray<Uint8Array>;
+  binarize(logits: ArrayLike, options: BinarizeOptions = {}): NdArray<Uint8Array> | Rle[] {
+    return binarize(this.module, logits, options);
+  }
+
+  /** A region for every label of a label map: area, box, centroid and, where wanted, COCO's code. */
+  regions(labels: ArrayLike, options: RegionOptions = {}): Region[] {
+    return findRegions(this.module, labels, options);
+  }
+
   private compute(
     logits: Logits,
     options: PostprocessOptions,
@@ -216,22 +236,34 @@ export class Segpost {
       const type = logits.classes > 256 ? Int32Array : Uint8Array;
       const labels = new Output<Uint8Array | Int32Array>(scope, type, results);
       const confidence = wants("confidence") && new Output(scope, Float32Array, results);
+      const probabilities = wants("probabilities") && probabilitiesOf(scope, logits);
       const color = wants("color") && new Output(scope, Uint8Array, [...results, 3]);
       const overlay = wants("overlay") && new Output(scope, Uint8Array, [...results, 3]);
       const pictures = color || overlay ? pictureFields(scope, options, logits) : {};
       const below = overlay ? overlayImage(scope, image, results) : {};
       const fields = { fast: mode === "fast", ...pictures, ...below };
       const structs = [color, confidence, overlay].map((output) => (output ? output.struct : 0));
-      const args = [logits.input(scope), logits.write(scope, fields), labels.struct, ...structs];
-      scope.call("argmax", args, NAN_CURE);
+      const input = [logits.input(scope), logits.write(scope, fields)] as const;
+      scope.call("argmax", [...input, labels.struct, ...structs], NAN_CURE);
+      if (probabilities) scope.call("softmax", [...input, probabilities.struct], NAN_CURE);
       return {
         labels: labels.read(isBatch),
         confidence: confidence ? confidence.read(isBatch) : undefined,
+        probabilities: probabilities ? probabilities.read(isBatch) : undefined,
         color: color ? color.read(isBatch) : undefined,
         overlay: overlay ? overlay.read(isBatch) : undefined,
       };
     });
   }
+}
+
+function probabilitiesOf(scope: Scope, logits: Logits): Output<Float32Array> {
+  const [n, classes] = logits.shape;
+  const [h, w] = logits.size;
+  const shape = [n, classes, h, w];
+  if (!logits.isLast) return new Output(scope, Float32Array, shape);
+  const strides = [h * w * classes, 1, w * classes, classes];
+  return new Output(scope, Float32Array, [n, h, w, classes], { shape, strides });
 }
 
 function tableSize(palette: Palette): bigint {
@@ -298,17 +330,29 @@ function classesOf(table: BigInt64Array, classes: number): NdArray<BigInt64Array
   return { data: matrix, shape: [classes, classes] };
 }
 
+export interface LoadOptions {
+  /** Where the file is; by default segpost.wasm beside index.js, or segpost-threads.wasm for several threads. */
+  source?: Source;
+  /** How many threads work, the caller's among them; 1 by default. Results are the same. */
+  threads?: number;
+}
+
 /**
  * Loads the module; once is enough for a page.
  *
- * @param source Where segpost.wasm is; by default beside index.js.
  * @example
  * const segpost = await load();
  */
-export async function load(
-  source: Source = new URL("./segpost.wasm", import.meta.url),
-): Promise<Segpost> {
-  return new Segpost(new Module(await compile(source)));
+export async function load(options: LoadOptions = {}): Promise<Segpost> {
+  if (Object.getPrototypeOf(options) !== Object.prototype)
+    throw new TypeError(`load takes options, { source, threads }, got ${show(options)}`);
+  checkKeys(options, ["source", "threads"], "load");
+  const threads = checkInteger(options.threads ?? 1, "threads", 1, 64);
+  const file =
+    threads === 1
+      ? new URL("./segpost.wasm", import.meta.url)
+      : new URL("./segpost-threads.wasm", import.meta.url);
+  return new Segpost(await Module.start(await compile(options.source ?? file), threads));
 }
 
 export type { Size };

@@ -2,7 +2,7 @@
 #pragma once
 
 #if defined(__wasi__)
-#include "cpu/runtime/system/mutex_alone.hpp"
+#include "cpu/runtime/system/mutex_of_workers.hpp"
 #else
 #include "cpu/runtime/system/mutex_of_threads.hpp"
 #endif

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpu/runtime/batch.hpp"
 #include "cpu/runtime/processor.hpp"
 #include "cpu/runtime/system.hpp"
 
@@ -26,32 +27,6 @@ constexpr std::size_t start_memory = 1 << 16; // bytes that a thread allocates a
 inline void prepare_exceptions() {
     [[maybe_unused]] volatile int count = std::uncaught_exceptions();
 }
-
-// One call of run_tasks: tasks are handed out by a counter.
-struct Batch {
-    Batch(const std::function<void(std::int64_t)> &t, std::int64_t n) : task(t), count(n) {}
-
-    const std::function<void(std::int64_t)> &task;
-    const std::int64_t count;
-    std::atomic<std::int64_t> next{0};
-    std::atomic<bool> stop{false};
-    std::mutex mutex;
-    std::exception_ptr error;
-
-    bool step() {
-        if (stop.load(std::memory_order_relaxed)) return false;
-        const std::int64_t i = next.fetch_add(1, std::memory_order_relaxed);
-        if (i >= count) return false;
-        try {
-            task(i);
-        } catch (...) {
-            std::lock_guard lock(mutex);
-            if (!error) error = std::current_exception();
-            stop = true;
-        }
-        return true;
-    }
-};
 
 // Workers sleep until a batch is posted. The pool is leaked at exit: joining threads from a static
 // destructor is how libraries hang.
