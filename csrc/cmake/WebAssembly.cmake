@@ -1,5 +1,5 @@
-# segpost.wasm: the kernels and their C interface as a module of WebAssembly, which web/ loads. Built by
-# `python -m tools.web`, with zig.
+# segpost.wasm and segpost-threads.wasm: the kernels and their C interface as modules of WebAssembly, of which web/ loads one.
+# Built by `python -m tools.web`, with zig.
 #
 #     SEGPOST_ZIG  the folder of zig's own sources: its C++ runtime for WASI is built without exceptions, so that the
 #                  files that throw and catch are compiled here, with them

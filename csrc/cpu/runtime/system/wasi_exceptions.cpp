@@ -1,6 +1,6 @@
-// What zig's C++ runtime for WASI lacks, since it is built without exceptions and threads: the tag of
-// those of C++, which `throw` of WebAssembly throws, a `new` that throws where there is no memory,
-// and a lock of the memory.
+// What zig's C++ runtime for WASI lacks, since it is built without exceptions and threads: the tag
+// of those of C++, which `throw` of WebAssembly throws, a `new` that throws where there is no
+// memory, and a lock of the memory.
 #include <cstdlib>
 #include <new>
 

@@ -7,10 +7,11 @@
 #include "cpu/runtime/batch.hpp"
 #include "cpu/runtime/pool.hpp"
 
-// Waits in JavaScript while the number is `value`; it knows whether this thread may sleep, and throws
-// where the number stays for too long, or is negative: then a thread is lost, and the module with it.
-__attribute__((import_module("segpost"), import_name("wait"))) void
-segpost_wait(const void *number, int value);
+// Waits in JavaScript while the number is `value`; it knows whether this thread may sleep, and
+// throws where the number stays for too long, or is negative: then a thread is lost, and the module
+// with it.
+__attribute__((import_module("segpost"), import_name("wait"))) void segpost_wait(const void *number,
+                                                                                 int value);
 
 namespace segpost {
 namespace {
@@ -27,9 +28,7 @@ std::atomic<bool> busy{false};
 
 int *word() { return reinterpret_cast<int *>(&crew); }
 
-void wake(int count) {
-    __builtin_wasm_memory_atomic_notify(word(), static_cast<unsigned>(count));
-}
+void wake(int count) { __builtin_wasm_memory_atomic_notify(word(), static_cast<unsigned>(count)); }
 
 void wake_all() { __builtin_wasm_memory_atomic_notify(word(), ~0U); }
 
@@ -55,7 +54,8 @@ bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task
                const CancelToken &cancelled) {
     Batch batch(task, count);
     const int helpers = static_cast<int>(std::min<std::int64_t>(threads, count)) - 1;
-    const bool shared = helpers > 0 && !busy.exchange(true); // a task that has tasks runs them alone
+    const bool shared =
+        helpers > 0 && !busy.exchange(true); // a task that has tasks runs them alone
     if (shared) {
         posted = &batch;
         crew = helpers;
