@@ -22,8 +22,11 @@ await Promise.all(ended.module.threads.workers.map((worker) => worker.terminate(
 const sleeping = labels(ended) === alone;
 const closed = await load({ threads: 2 });
 closed.close();
+const narrow = await load({ threads: 2 });
+narrow.module.exports.__stack_pointer.value = 16;
+const trapped = [refusal(narrow).split(":")[0], refusal(narrow)];
 const segpost = await load({ threads: 2 });
 let lost = "";
 for (let call = 0; call < calls && !lost; ++call) lost = refusal(segpost);
-const answers = { sleeping, closed: refusal(closed), lost, after: refusal(segpost) };
+const answers = { sleeping, closed: refusal(closed), trapped, lost, after: refusal(segpost) };
 process.stdout.write(JSON.stringify(answers));

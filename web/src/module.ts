@@ -116,7 +116,12 @@ export class Module {
   invoke(name: FunctionName, args: readonly (number | bigint)[]): number {
     this.threads?.check();
     const index = this.view().getUint32(this.table + FUNCTIONS[name], true);
-    return this.exports.__indirect_function_table.get(index)(...args);
+    try {
+      return this.exports.__indirect_function_table.get(index)(...args);
+    } catch (trap) {
+      this.threads?.lose();
+      throw trap;
+    }
   }
 
   text(address: number, longest: number): string {

@@ -129,8 +129,13 @@ export class Threads {
       else watch(cells, place, value);
       if (Atomics.load(cells, place) !== value) return;
     }
-    this.end = "segpost lost a thread in the middle of a task: load() gives a new one";
-    this.close();
+    this.lose();
     this.check();
   };
+
+  /** Ends the module where a thread ended in the middle of a task: others may still write. */
+  lose(): void {
+    this.end ||= "segpost lost a thread in the middle of a task: load() gives a new one";
+    this.close();
+  }
 }
