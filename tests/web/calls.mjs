@@ -42,8 +42,12 @@ function encode(value) {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, encode(part)]));
 }
 
+/** What JSON has no values for: an expression of `segpost` and `loaded`. */
+const evaluate = (text) => new Function("segpost", "loaded", `return ${text}`)(segpost, loaded);
+
 /** "argmax" is a function of the loaded module, "Letterbox.fit" one of the package. */
 function find(name) {
+  if (name === "evaluate") return evaluate;
   const [owner, method] = name.split(".");
   if (method) return segpost[owner][method].bind(segpost[owner]);
   return owner in segpost ? segpost[owner] : loaded[owner].bind(loaded);

@@ -121,6 +121,30 @@ def test_a_photograph_is_opened(load: Any) -> None:
     assert page.said == []
 
 
+def test_a_photograph_is_opened_again(load: Any) -> None:
+    """A browser says nothing where a file replaces itself, so that the page keeps none."""
+    page = load()
+    page.tab.set_input_files(
+        "#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    page.tab.locator("#status.failed").wait_for()
+    assert page.tab.input_value("#file") == ""
+
+
+def test_a_module_that_is_not_there_is_said(browser: Any, address: str) -> None:
+    """At the beginning, and again where a picture is asked for."""
+    with browser.new_context() as context:
+        html = {"status": 200, "content_type": "text/html", "body": "<!doctype html>"}
+        context.route("**/segpost.wasm", lambda route: route.fulfill(**html))
+        tab = context.new_page()
+        tab.goto(address)
+        for _ in range(2):
+            tab.locator("#status.failed", has_text="is no module of WebAssembly").wait_for()
+            assert "/segpost.wasm is no module of WebAssembly" in tab.inner_text("#status")
+            tab.evaluate("document.getElementById('status').textContent = ''")
+            tab.click("#sample")
+
+
 def test_what_is_no_picture_is_refused(load: Any) -> None:
     """In words, and the page works on."""
     page = load()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from web_package import Refusal, call_web, run_node
+from web_package import Planes, Refusal, call_web, run_node
 
 import segpost
 
@@ -18,6 +18,13 @@ LABELS = np.array([[0, 1], [2, 99]], np.uint8)
 IMAGE = np.zeros((4, 5, 3), np.uint8)
 TALL = segpost.Letterbox.fit((40, 50), (64, 64))
 MOST = 2**31 - 1
+BOX = "{ imageSize: [3, 4], inputSize: [5, 6], contentSize: [3, 4], offset: 3 }"
+EMPTY_MODULE = "0, 97, 115, 109, 1, 0, 0, 0"
+LONG = [
+    "loaded.argmax({ data: Array(200000).fill(0.123456789), shape: [2, 100, 1000] })",
+    'segpost.Palette.named("v".repeat(200000))',
+    "loaded.argmax(Array(99).fill(Array(99).fill(Array(99).fill(7))))",
+]
 
 REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
     (("argmax", None), "TypeError", "logits must be a tensor or {data, shape}, got null"),
@@ -67,9 +74,31 @@ REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
         "size and letterbox exclude each other",
     ),
     (
-        ("argmax", LOGITS, {"quantization": [-1, 0]}),
+        ("argmax", LOGITS.astype(np.int8), {"quantization": [-1, 0]}),
         "ValueError",
-        "scale must be positive and finite",
+        "the scale of quantization must be positive, got -1",
+    ),
+    (
+        ("argmax", LOGITS.astype(np.int8), {"quantization": 3}),
+        "TypeError",
+        "quantization must be [scale, zeroPoint], got 3",
+    ),
+    (
+        ("argmax", LOGITS, {"quantization": [0.5, 0]}),
+        "TypeError",
+        "quantization is for integer logits, got float32",
+    ),
+    (
+        ("postprocess", LOGITS.astype(np.int8), {"want": ["probabilities", "confidence"]}),
+        "TypeError",
+        "logits are int8: for confidence and probabilities pass quantization: [scale, zeroPoint]; "
+        "a softmax of raw integers means nothing",
+    ),
+    (
+        ("binarize", LOGITS.astype(np.uint8)),
+        "TypeError",
+        "logits are uint8: pass quantization: [scale, zeroPoint]; a sigmoid of raw integers means "
+        "nothing; data.map((v) => v > 127) of bytes that are probabilities",
     ),
     (("argmax", LOGITS.astype(np.int64)), "TypeError", "logits of int64 may be labels"),
     (
@@ -87,6 +116,14 @@ REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
         ("postprocess", LOGITS, {"want": ["overlay"], "palette": "voc"}),
         "TypeError",
         "image is missing",
+    ),
+    *(
+        (
+            ("postprocess", LOGITS, {"want": ["overlay"], "palette": "voc", "image": image}),
+            "TypeError",
+            f"image must be an ImageData or {{data, shape: [H, W, 3]}}, got {text}",
+        )
+        for image, text in ((None, "null"), (False, "false"))
     ),
     (
         ("postprocess", LOGITS, {"want": ["color"], "palette": [[1, 2, 3]]}),
@@ -154,6 +191,44 @@ REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
         "ValueError",
         "the height of imageSize must be in 1..2147483647, got 0",
     ),
+    (
+        ("evaluate", f"new segpost.Letterbox({BOX})"),
+        "TypeError",
+        "offset must be [top, left], got 3",
+    ),
+    (
+        ("evaluate", "new segpost.Palette([[1, 1, 1], , [3, 3, 3]])"),
+        "TypeError",
+        "colors[1] must be [red, green, blue], got undefined",
+    ),
+    (
+        ("evaluate", "new segpost.Palette([[1, 1, 1]], { names: [7] })"),
+        "TypeError",
+        "names[0] must be a string, got 7",
+    ),
+    (
+        ("evaluate", "loaded.argmax({ data: new Float32Array(15), shape: [3, , 5] })"),
+        "TypeError",
+        "logits.shape[1] must be an integer, got undefined",
+    ),
+    (
+        ("regions", LABELS, {"ignoreIndex": "255"}),
+        "TypeError",
+        'ignoreIndex must be an integer, got "255"',
+    ),
+    (("toRgba", None), "TypeError", "image must be a tensor or {data, shape}, got null"),
+    (
+        ("evaluate", "segpost.toRgba({ data: new Uint8Array(3), shape: [2, 2, 3] })"),
+        "ValueError",
+        "image.data has 3 elements, and shape [2, 2, 3] has 12",
+    ),
+    (
+        ("evaluate", "segpost.toImageData({ data: new Uint8Array(24), shape: [2, 2, 3] })"),
+        "ValueError",
+        "image.data has 24 elements, and shape [2, 2, 3] has 12",
+    ),
+    (("toRgba", IMAGE.astype(np.float32)), "TypeError", "image must be bytes, got float32"),
+    (("toImageData", IMAGE), "Error", "there is no ImageData here, as in node; toRgba gives"),
 ]
 
 
@@ -166,6 +241,17 @@ def test_refusals_say_what_came(web_build: Path) -> None:
     np.testing.assert_array_equal(answers[-1], segpost.argmax(LOGITS))
 
 
+def test_long_values_are_shown_by_their_beginning(web_build: Path) -> None:
+    """A list of many numbers, a long text, and lists in lists."""
+    numbers, text, lists = call_web(web_build, *(("evaluate", code) for code in LONG))
+    eight = ", ".join(["0.123456789"] * 8)
+    assert numbers.message.endswith(f"of one type, got [{eight}, ... of 200000]")
+    assert f'named "{"v" * 80}"... of 200000 characters; known are' in text.message
+    inner = ", ".join(["[... of 99]"] * 8)
+    assert lists.message.startswith("logits must be a tensor or {data, shape}, got [[[... of 99], ")
+    assert f"[{inner}, ... of 99], ... of 99];" in lists.message
+
+
 def test_bad_values_are_counted(web_build: Path) -> None:
     """Their number and the first place, as in Python."""
     holes = LOGITS.copy()
@@ -176,8 +262,10 @@ def test_bad_values_are_counted(web_build: Path) -> None:
         ("colorize", LABELS, "voc"),
         ("colorize", LABELS, [[0, 0, 0], [1, 1, 1]]),
         ("colorize", np.array([[-1, 0]], np.int32), "voc"),
+        ("colorize", Planes(np.stack([LABELS // 2, LABELS])), "voc"),
+        ("colorize", Planes(np.stack([LABELS // 9, LABELS])), "voc"),
     ]
-    nan, propagated, void, plain, negative = call_web(web_build, *calls)
+    nan, propagated, void, plain, negative, both, second = call_web(web_build, *calls)
     assert nan == (
         "BadValuesError",
         'logits have 2 NaN, first at image 0, y 2, x 3; nan: "propagate" lets the first NaN win',
@@ -193,6 +281,10 @@ def test_bad_values_are_counted(web_build: Path) -> None:
     )
     assert plain[2:] == (2, 2)
     assert negative[2:] == (1, 0)
+    assert "first 49 at image 0, y 1, x 1" in both.message
+    assert both[2:] == (2, 3)
+    assert "first 99 at image 1, y 1, x 1" in second.message
+    assert second[2:] == (1, 7)
 
 
 def test_memory_that_is_not_there_is_an_error(web_build: Path) -> None:
@@ -220,17 +312,31 @@ def test_a_full_memory_is_an_error(web_build: Path, threads: int, least: int) ->
     assert narrow.startswith("OutOfMemoryError: segpost.argmax: out of memory")
 
 
-def test_a_missing_module_says_where_it_must_lie(web_build: Path) -> None:
-    """A file that is no module is refused by the engine, and what is no option is no source."""
-    missing, other, url = call_web(
-        web_build,
-        ("load", {"source": "file:///absent.wasm"}),
-        ("load", {"source": b"no".hex()}),
-        ("load", "file:///absent.wasm"),
-    )
-    assert isinstance(missing, Refusal)
-    assert isinstance(other, Refusal)
-    assert url[:2] == (
-        "TypeError",
-        'load takes options, { source, threads }, got "file:///absent.wasm"',
-    )
+def test_what_is_no_module_is_refused(web_build: Path) -> None:
+    """In sentences that say what came: no file, a page of HTML, a cut file, another module."""
+    cases = [
+        ('{ source: "file:///absent.wasm" }', "Error", "absent.wasm"),
+        ('"file:///absent.wasm"', "TypeError", "load takes options, { source, threads }, got"),
+        ("null", "TypeError", "load takes options, { source, threads }, got null"),
+        ("{ source: 3 }", "TypeError", "source must be an address, a Response, bytes or"),
+        (
+            '{ source: new Response("<!doctype html>") }',
+            "ValueError",
+            'source is no module of WebAssembly: it begins with "<!doctype html>"; it must lie',
+        ),
+        (
+            '{ source: new Response("", { status: 404 }) }',
+            "Error",
+            "source answered 404: it must lie beside index.js, or load({ source }) says where",
+        ),
+        (f"{{ source: Uint8Array.of({EMPTY_MODULE}, 9) }}", "Error", "source was not compiled: "),
+        (
+            f"{{ source: Uint8Array.of({EMPTY_MODULE}) }}",
+            "ValueError",
+            "source is a module of WebAssembly, but not segpost's: segpost.wasm is needed",
+        ),
+    ]
+    calls = [("evaluate", f"segpost.load({options})") for options, _, _ in cases]
+    for (options, kind, text), answer in zip(cases, call_web(web_build, *calls), strict=True):
+        assert isinstance(answer, Refusal), options
+        assert (answer.kind, text in answer.message) == (kind, True), answer

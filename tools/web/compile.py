@@ -21,13 +21,14 @@ def compile_modules(folder: Path) -> list[Path]:
     list of pathlib.Path
         The modules for one thread and for several.
     """
+    zig = find_zig("web")
     toolchain = write_toolchain(WASM, folder / "compiler")
     options = [
         "-GNinja",
         f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
         "-DCMAKE_BUILD_TYPE=Release",
         "-DSEGPOST_WERROR=ON",
-        f"-DSEGPOST_ZIG={find_zig().parent / 'lib'}",
+        f"-DSEGPOST_ZIG={zig.parent / 'lib'}",
         # To link, zig would compile a library of C for the check alone.
         "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
         *find_launcher(),

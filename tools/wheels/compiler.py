@@ -34,8 +34,13 @@ HIDDEN = "{ local: _Zn*; _Zd*; };\n"  # operators new and delete of the runtime 
 TEMPLATE = Path(__file__).with_name("toolchain.cmake.in")
 
 
-def find_zig() -> Path:
+def find_zig(extra: str = "release") -> Path:
     """Return the program of the package `ziglang`.
+
+    Parameters
+    ----------
+    extra : str
+        The extra that has it, for the error.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def find_zig() -> Path:
     """
     spec = importlib.util.find_spec("ziglang")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError('zig is missing: pip install -c constraints.txt -e ".[release]"')
+        cure = f'pip install -c constraints.txt -e ".[{extra}]"'
+        raise FileNotFoundError(f"zig is missing: {cure}")
     return Path(spec.origin).parent / "zig"
 
 

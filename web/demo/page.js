@@ -81,6 +81,7 @@ function drawLegend() {
 }
 
 async function show(blob) {
+  await loading; // an error of it is that of every picture
   say("The network is running.");
   const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
   const image = pixelsOf(bitmap, LONGEST_PICTURE);
@@ -121,10 +122,11 @@ element("contour").addEventListener("change", drawOverlay);
 element("sample").addEventListener("click", showSample);
 element("file").addEventListener("change", ({ target }) => {
   const [file] = target.files;
+  target.value = ""; // the same file again is a change
   if (file) attempt(() => show(file));
 });
 
-await attempt(async () => {
+async function prepare() {
   const [segpost, session, classes] = await Promise.all([
     load(),
     ort.InferenceSession.create("model.onnx", { executionProviders: ["wasm"] }),
@@ -132,5 +134,7 @@ await attempt(async () => {
   ]);
   const palette = new Palette(classes.colors, { names: classes.names });
   Object.assign(shown, { segpost, session, palette });
-  await show(await fetchBlob("sample.png"));
-});
+}
+
+const loading = prepare();
+await showSample();

@@ -90,6 +90,10 @@ export interface InputArray {
   readonly shape: readonly number[];
 }
 
+export function isInteger(dtype: DType): boolean {
+  return !dtype.startsWith("float");
+}
+
 function dtypeOf(value: unknown): DType | undefined {
   if (!ArrayBuffer.isView(value)) return undefined;
   return TYPES[(value as unknown as Record<symbol, string>)[Symbol.toStringTag] ?? ""];
@@ -106,11 +110,16 @@ export function asInput(value: ArrayLike, name: string): InputArray {
     throw new TypeError(
       `${name}.data is a function; {data: await ${name}.data(), shape: ${name}.shape}`,
     );
-  const shape = value.dims ?? value.shape;
-  if (!Array.isArray(shape))
+  const sides = value.dims ?? value.shape;
+  if (sides === undefined)
     throw new TypeError(`${name} has no shape: {data, shape: [C, h, w]}, got ${show(value)}`);
-  shape.forEach((side, i) => checkInteger(side, `${name}.shape[${i}]`, 0, 2 ** 31 - 1));
-  const parts = (Array.isArray(value.data) ? value.data : [value.data]) as TypedArray[];
+  if (!Array.isArray(sides))
+    throw new TypeError(`${name}.shape must be a list of integers, got ${show(sides)}`);
+  const shape = Array.from(sides, (side, i) =>
+    checkInteger(side, `${name}.shape[${i}]`, 0, 2 ** 31 - 1),
+  );
+  const list: readonly unknown[] = Array.isArray(value.data) ? value.data : [value.data];
+  const parts = Array.from(list) as TypedArray[];
   const found = parts.map(dtypeOf);
   const first = found[0];
   if (first === undefined || found.some((one) => one !== first))
@@ -118,7 +127,7 @@ export function asInput(value: ArrayLike, name: string): InputArray {
       `${name}.data must be a typed array, or a list of them of one type, got ${show(value.data)}`,
     );
   const dtype = value.type === "float16" && first === "uint16" ? "float16" : first;
-  const elements = shape.reduce((product: number, side: number) => product * side, 1);
+  const elements = shape.reduce((product, side) => product * side, 1);
   if (parts.length > 1 && parts.length !== shape[0])
     throw new ValueError(
       `${name}.data has ${parts.length} arrays, and the first axis of shape ${show(shape)} is ${shape[0]}`,
@@ -136,7 +145,7 @@ export function asInput(value: ArrayLike, name: string): InputArray {
 /** A label map of integers, (H, W) or (N, H, W). */
 export function asLabels(value: ArrayLike, name: string): InputArray {
   const array = asInput(value, name);
-  if (array.dtype.startsWith("float"))
+  if (!isInteger(array.dtype))
     throw new TypeError(
       `${name} must be integers, got ${array.dtype}; argmax makes labels of logits`,
     );

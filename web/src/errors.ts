@@ -28,15 +28,38 @@ export class ThreadError extends Error {
   override name = "ThreadError";
 }
 
-/** Any value as an error shows it. */
+const MOST_ENTRIES = 8;
+const MOST_LEVELS = 2;
+const MOST_CHARACTERS = 80;
+
+/** Any value as an error shows it; of a long one the beginning, and how long it is. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  return showInside(value, 0);
+}
+
+function showInside(value: unknown, level: number): string {
+  if (typeof value === "string") return showText(value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) {
+    const most = level < MOST_LEVELS ? MOST_ENTRIES : 0;
+    return `[${listBeginning(value, most, (one) => showInside(one, level + 1))}]`;
+  }
   if (typeof value === "object" && value !== null) {
     const name = value.constructor?.name ?? "Object";
-    return name === "Object" ? `an object of ${Object.keys(value).join(", ") || "nothing"}` : name;
+    const keys = () => listBeginning(Object.keys(value), MOST_ENTRIES, String);
+    return name === "Object" ? `an object of ${keys() || "nothing"}` : name;
   }
   return String(value);
+}
+
+function showText(text: string): string {
+  if (text.length <= MOST_CHARACTERS) return JSON.stringify(text);
+  return `${JSON.stringify(text.slice(0, MOST_CHARACTERS))}... of ${text.length} characters`;
+}
+
+function listBeginning<T>(list: readonly T[], most: number, write: (one: T) => string): string {
+  const shown = Array.from(list.slice(0, most), write);
+  return [...shown, ...(list.length > most ? [`... of ${list.length}`] : [])].join(", ");
 }
 
 /** Refuses keys of options that no function has, since a misspelled one would do nothing. */

@@ -6,8 +6,8 @@ export { toImageData, toRgba, type ImageLike } from "./images.js";
 export { Letterbox, type FitOptions, type LetterboxSizes, type Size } from "./letterbox.js";
 export type { CrfOptions } from "./crf.js";
 export type { BinarizeOptions, Rle } from "./masks.js";
-export type { Source } from "./module.js";
 export type { Region, RegionOptions } from "./regions.js";
+export type { Source } from "./source.js";
 export type { Grid, LogitsOptions } from "./options.js";
 export {
   Palette,

@@ -18,30 +18,37 @@ export function asPaletteLabels(value: ArrayLike, palette: Palette): Labels {
   const [w = 0, h = 0, n = 1] = [...array.shape].reverse();
   const labels: Labels = { array, shape: [n, h, w], isBatch: array.shape.length === 3 };
   if (palette.ignoreIndex === undefined) return labels;
-  const parts = array.parts.map((part) => moveVoid(part, palette, array.shape));
+  const parts = moveVoid(array, palette);
   const is32 = parts[0] instanceof Int32Array;
   return { ...labels, array: { ...array, parts, dtype: is32 ? "int32" : array.dtype } };
 }
 
-function moveVoid(labels: TypedArray, palette: Palette, shape: readonly number[]): TypedArray {
+/** Copies whose void is the class after the last one. */
+function moveVoid({ parts, shape }: InputArray, palette: Palette): TypedArray[] {
   const classes = palette.length;
   const ignored = palette.ignoreIndex as number;
-  const isSame = labels instanceof Uint8Array && classes < 256;
-  const moved = isSame ? new Uint8Array(labels) : new Int32Array(labels.length);
+  let start = 0; // of a part in the whole array
   let bad = 0;
   let first = -1;
-  for (let i = 0; i < labels.length; ++i) {
-    const label = Number(labels[i]);
-    if (label === ignored) moved[i] = classes;
-    else if (label >= 0 && label < classes) moved[i] = label;
-    else if (bad++ === 0) first = i;
-  }
-  if (bad === 0) return moved;
+  let firstLabel: number | bigint | undefined;
+  const copies = parts.map((labels) => {
+    const isSame = labels instanceof Uint8Array && classes < 256;
+    const moved = isSame ? new Uint8Array(labels) : new Int32Array(labels.length);
+    for (let i = 0; i < labels.length; ++i) {
+      const label = Number(labels[i]);
+      if (label === ignored) moved[i] = classes;
+      else if (label >= 0 && label < classes) moved[i] = label;
+      else if (bad++ === 0) [first, firstLabel] = [start + i, labels[i]];
+    }
+    start += labels.length;
+    return moved;
+  });
+  if (bad === 0) return copies;
   const w = shape.at(-1) as number;
   const h = shape.at(-2) as number;
   const place = `image ${Math.floor(first / (h * w))}, y ${Math.floor(first / w) % h}, x ${first % w}`;
   throw new BadValuesError(
-    `labels have ${bad} values outside 0..${classes - 1} that are not ${ignored}, first ${labels[first]} at ${place}`,
+    `labels have ${bad} values outside 0..${classes - 1} that are not ${ignored}, first ${firstLabel} at ${place}`,
     bad,
     first,
   );

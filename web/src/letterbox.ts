@@ -41,7 +41,10 @@ export class Letterbox {
     this.imageSize = checkSize(sizes.imageSize, "imageSize");
     this.inputSize = checkSize(sizes.inputSize, "inputSize");
     this.contentSize = checkSize(sizes.contentSize, "contentSize");
-    const [top, left] = sizes.offset ?? [0, 0];
+    const offset = sizes.offset ?? [0, 0];
+    if (!Array.isArray(offset) || offset.length !== 2)
+      throw new TypeError(`offset must be [top, left], got ${show(offset)}`);
+    const [top, left] = offset;
     this.offset = [
       checkInteger(top, "the top of offset", -(2 ** 31), 2 ** 31 - 1),
       checkInteger(left, "the left of offset", -(2 ** 31), 2 ** 31 - 1),

@@ -35,10 +35,10 @@ function asCutoffs(threshold: number | readonly number[], classes: number): Floa
   });
 }
 
-function writeOptions(scope: Scope, options: BinarizeOptions, classes: number, width: number): number {
-  const cutoffs = asCutoffs(options.threshold ?? 0.5, classes);
+function writeOptions(scope: Scope, options: BinarizeOptions, logits: Logits, width: number): number {
+  const cutoffs = asCutoffs(options.threshold ?? 0.5, logits.shape[1]);
   const thresholds = scope.copy([cutoffs]);
-  const [scale, zeroPoint] = options.quantization ?? [0, 0];
+  const [scale, zeroPoint] = logits.quantization;
   const address = scope.allocate(OPTIONS_BYTES);
   scope.module.bytes(address, OPTIONS_BYTES).fill(0);
   const view = scope.module.view();
@@ -47,8 +47,8 @@ function writeOptions(scope: Scope, options: BinarizeOptions, classes: number, w
   view.setInt32(address + 8, NAN_RULES.indexOf(checkChoice(options.nan ?? "raise", "nan", NAN_RULES)), true);
   view.setUint32(address + 12, thresholds, true);
   view.setBigInt64(address + 16, BigInt(cutoffs.length), true);
-  view.setFloat64(address + 24, checkNumber(scale, "the scale of quantization"), true);
-  view.setFloat64(address + 32, checkNumber(zeroPoint, "the zero point of quantization"), true);
+  view.setFloat64(address + 24, scale, true);
+  view.setFloat64(address + 32, zeroPoint, true);
   view.setBigInt64(address + 40, BigInt(width), true);
   return address;
 }
@@ -96,12 +96,13 @@ export function binarize(
   const encoding = checkChoice(options.encoding ?? "mask", "encoding", ENCODINGS);
   const { threshold, encoding: _, ...rest } = options;
   const input = new Logits(logits, rest, undefined, "logits", false);
+  input.checkReal("sigmoid", "", "; data.map((v) => v > 127) of bytes that are probabilities");
   const [n, classes] = input.shape;
   const [h, w] = input.size;
   return module.scoped((scope) => {
     const array = input.input(scope);
     const packed = encoding === "bits" ? w : 0;
-    const fields = writeOptions(scope, options, classes, packed);
+    const fields = writeOptions(scope, options, input, packed);
     if (encoding === "rle") {
       const masks = n * classes;
       const ends = scope.allocate(8 * masks);

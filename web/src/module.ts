@@ -32,42 +32,10 @@ const FUNCTIONS = {
 
 export type FunctionName = keyof typeof FUNCTIONS;
 
-/** Where a module comes from. */
-export type Source = string | URL | Response | BufferSource | WebAssembly.Module;
-
-async function readFile(url: URL): Promise<BufferSource> {
-  const name = "node:fs/promises"; // in node, whose fetch reads no files
-  const files = await import(/* @vite-ignore */ /* webpackIgnore: true */ name);
-  return files.readFile(url);
-}
-
-async function fetchBytes(source: string | URL): Promise<BufferSource> {
-  const url = new URL(source, typeof location === "undefined" ? import.meta.url : location.href);
-  if (url.protocol === "file:" && typeof process !== "undefined") return readFile(url);
-  return responseBytes(await fetch(url));
-}
-
-async function responseBytes(response: Response): Promise<BufferSource> {
-  if (response.ok) return response.arrayBuffer();
-  throw new Error(
-    `${response.url} answered ${response.status}: it must lie beside index.js, or load({ source }) says where it is`,
-  );
-}
-
-declare const process: unknown;
-
-/** Compiles a module, wherever it comes from. */
-export async function compile(source: Source): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source;
-  if (typeof source === "string" || source instanceof URL)
-    return WebAssembly.compile(await fetchBytes(source));
-  if (typeof Response !== "undefined" && source instanceof Response)
-    return WebAssembly.compile(await responseBytes(source));
-  return WebAssembly.compile(source as BufferSource);
-}
-
-/** Refuses the module for one thread where there are several, and the other way round. */
+/** Refuses other modules, that for one thread where there are several, and the other way round. */
 function checkFile(compiled: WebAssembly.Module, threads: number): void {
+  if (!WebAssembly.Module.exports(compiled).some(({ name }) => name === "segpost_get_api"))
+    throw new ValueError("source is a module of WebAssembly, but not segpost's: segpost.wasm is needed");
   const sharesMemory = WebAssembly.Module.imports(compiled).some(({ kind }) => kind === "memory");
   if (sharesMemory === threads > 1) return;
   throw new ValueError(

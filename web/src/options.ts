@@ -1,6 +1,6 @@
 /** The options of functions that read logits, as the struct segpost_argmax_options. */
 
-import { asInput, type ArrayLike, type InputArray } from "./arrays.js";
+import { asInput, isInteger, type ArrayLike, type InputArray } from "./arrays.js";
 import { checkChoice, checkNumber, checkSize, show, ValueError } from "./errors.js";
 import { Letterbox, type Size } from "./letterbox.js";
 import type { Scope } from "./module.js";
@@ -55,6 +55,8 @@ export class Logits {
   readonly isBatch: boolean;
   readonly shape: readonly [number, number, number, number];
   readonly size: Size;
+  /** Scale and zero point; a scale of 0 where there are none. */
+  readonly quantization: readonly [number, number];
   private readonly strides: readonly number[];
 
   constructor(
@@ -83,6 +85,7 @@ export class Logits {
     this.strides = axis === -3 ? [a * b * c, b * c, c, 1] : [a * b * c, 1, b * c, c];
     this.size = this.outputSize(target);
     if (this.shape[1] === 0) throw new ValueError(`${name} have no classes: shape ${show(shape)}`);
+    this.quantization = this.asQuantization();
     if (makesLabels) this.checkThreshold();
   }
 
@@ -96,16 +99,23 @@ export class Logits {
     return this.options.axis === -1;
   }
 
+  /** Refuses integers without a quantization, of which a softmax or a sigmoid means nothing. */
+  checkReal(activation: "softmax" | "sigmoid", purpose = "", more = ""): void {
+    if (!isInteger(this.array.dtype) || this.options.quantization !== undefined) return;
+    throw new TypeError(
+      `${this.name} are ${this.array.dtype}: ${purpose}pass quantization: [scale, zeroPoint]; ` +
+        `a ${activation} of raw integers means nothing${more}`,
+    );
+  }
+
   input(scope: Scope): number {
     return scope.input(this.array, this.shape, this.strides);
   }
 
   /** The struct of options. */
   write(scope: Scope, fields: PictureFields = {}): number {
-    const { grid, nan, threshold, quantization, letterbox } = this.options;
-    const [scale, zeroPoint] = quantization ?? [0, 0];
-    checkNumber(scale, "the scale of quantization");
-    checkNumber(zeroPoint, "the zero point of quantization");
+    const { grid, nan, threshold, letterbox } = this.options;
+    const [scale, zeroPoint] = this.quantization;
     const box = letterbox === undefined ? 0 : writeLetterbox(scope, letterbox);
     const address = scope.allocate(OPTIONS_BYTES);
     scope.module.bytes(address, OPTIONS_BYTES).fill(0);
@@ -139,6 +149,18 @@ export class Logits {
     if (size !== undefined) return checkSize(size, "size");
     const own: Size = [this.shape[2], this.shape[3]];
     return target && target[0] >= own[0] && target[1] >= own[1] ? target : own;
+  }
+
+  private asQuantization(): readonly [number, number] {
+    const { quantization } = this.options;
+    if (quantization === undefined) return [0, 0];
+    if (!Array.isArray(quantization) || quantization.length !== 2)
+      throw new TypeError(`quantization must be [scale, zeroPoint], got ${show(quantization)}`);
+    if (!isInteger(this.array.dtype))
+      throw new TypeError(`quantization is for integer ${this.name}, got ${this.array.dtype}`);
+    const scale = checkNumber(quantization[0], "the scale of quantization");
+    if (!(scale > 0)) throw new ValueError(`the scale of quantization must be positive, got ${scale}`);
+    return [scale, checkNumber(quantization[1], "the zero point of quantization")];
   }
 
   private checkThreshold(): void {

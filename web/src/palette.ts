@@ -27,6 +27,16 @@ function asColor(color: unknown, name: string): Color {
   return [color[0], color[1], color[2]];
 }
 
+function asNames(names: unknown, colors: number): readonly string[] {
+  if (!Array.isArray(names)) throw new TypeError(`names must be a list, got ${show(names)}`);
+  if (names.length !== colors)
+    throw new ValueError(`names must have ${colors} entries, one a color, got ${names.length}`);
+  return Array.from(names, (name, i) => {
+    if (typeof name === "string") return name;
+    throw new TypeError(`names[${i}] must be a string, got ${show(name)}`);
+  });
+}
+
 function readColor(hex: string): Color {
   const value = parseInt(hex, 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
@@ -55,12 +65,8 @@ export class Palette {
       throw new TypeError(`colors must be a list of [red, green, blue], got ${show(colors)}`);
     if (colors.length > 65536)
       throw new ValueError(`colors must be 65536 at most, got ${colors.length}`);
-    this.colors = colors.map((color, i) => asColor(color, `colors[${i}]`));
-    if (options.names !== undefined && options.names.length !== colors.length)
-      throw new ValueError(
-        `names must have ${colors.length} entries, one a color, got ${options.names.length}`,
-      );
-    this.names = options.names;
+    this.colors = Array.from(colors, (color, i) => asColor(color, `colors[${i}]`));
+    this.names = options.names === undefined ? undefined : asNames(options.names, colors.length);
     this.ignoreIndex =
       options.ignoreIndex === undefined
         ? undefined

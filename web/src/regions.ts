@@ -42,6 +42,8 @@ function readRegion(view: DataView, address: number, rle: Rle | undefined): Regi
 export function findRegions(module: Module, labels: ArrayLike, options: RegionOptions): Region[] {
   checkKeys(options, ["minArea", "ignoreIndex", "rle"], "regions");
   const array = asLabels(labels, "labels");
+  const ignored = options.ignoreIndex;
+  if (ignored !== undefined) checkInteger(ignored, "ignoreIndex", -(2 ** 53), 2 ** 53);
   const least = checkInteger(options.minArea ?? 0, "minArea", 0, 2 ** 53);
   const [w = 0, h = 0, n = 1] = [...array.shape].reverse();
   return module.scoped((scope) => {
@@ -70,6 +72,6 @@ export function findRegions(module: Module, labels: ArrayLike, options: RegionOp
     const all = Array.from({ length: regions }, (_, i) =>
       readRegion(view, table + REGION_BYTES * i, codes[i]),
     );
-    return all.filter(({ area, label }) => area >= least && label !== options.ignoreIndex);
+    return all.filter(({ area, label }) => area >= least && label !== ignored);
   });
 }

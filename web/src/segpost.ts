@@ -13,14 +13,16 @@ import { asPhotograph, type ImageLike, type Photograph } from "./images.js";
 import { asPaletteLabels, asWeights } from "./labels.js";
 import type { Size } from "./letterbox.js";
 import { binarize, type BinarizeOptions, type Rle } from "./masks.js";
-import { compile, Module, type Scope, type Source } from "./module.js";
+import { Module, type Scope } from "./module.js";
 import { Logits, LOGITS_KEYS, type LogitsOptions, type PictureFields } from "./options.js";
 import { Output } from "./output.js";
 import { asPalette, type Palette, type PaletteLike } from "./palette.js";
 import { findRegions, type Region, type RegionOptions } from "./regions.js";
+import { compile, type Source } from "./source.js";
 
 const NAN_CURE = '; nan: "propagate" lets the first NaN win';
 const WANTS = ["labels", "confidence", "probabilities", "color", "overlay"] as const;
+const REAL_WANTS = ["confidence", "probabilities"] as const;
 
 export type Want = (typeof WANTS)[number];
 
@@ -94,7 +96,7 @@ export class Segpost {
   postprocess(logits: ArrayLike, options: PostprocessOptions = {}): Segmentation {
     const own = ["image", "palette", "alpha", "confidenceMode", "want"];
     checkKeys(options, [...LOGITS_KEYS, ...own], "postprocess");
-    const image = options.image && asPhotograph(options.image, "image");
+    const image = options.image === undefined ? undefined : asPhotograph(options.image, "image");
     const target = image && ([image.shape[1], image.shape[2]] as const);
     return this.compute(new Logits(logits, options, target), options, image);
   }
@@ -228,6 +230,8 @@ export class Segpost {
     const want = options.want ?? ["labels"];
     if (!Array.isArray(want)) throw new TypeError(`want must be a list, got ${show(want)}`);
     want.forEach((name) => checkChoice(name, "want", WANTS));
+    const real = REAL_WANTS.filter((name) => want.includes(name));
+    if (real.length > 0) logits.checkReal("softmax", `for ${real.join(" and ")} `);
     const mode = checkChoice(options.confidenceMode ?? "exact", "confidenceMode", ["exact", "fast"]);
     const { isBatch, shape, size } = logits;
     const wants = (name: Want) => want.includes(name);
@@ -344,7 +348,7 @@ export interface LoadOptions {
  * const segpost = await load();
  */
 export async function load(options: LoadOptions = {}): Promise<Segpost> {
-  if (Object.getPrototypeOf(options) !== Object.prototype)
+  if (options === null || Object.getPrototypeOf(options) !== Object.prototype)
     throw new TypeError(`load takes options, { source, threads }, got ${show(options)}`);
   checkKeys(options, ["source", "threads"], "load");
   const threads = checkInteger(options.threads ?? 1, "threads", 1, 64);
