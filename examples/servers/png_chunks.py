@@ -44,13 +44,13 @@ def check_chunks(content: bytes) -> None:
     place, others = len(SIGNATURE), 0
     while b"IEND" not in names:
         length, name = number_at(content, place), content[place + 4 : place + 8]
-        end = place + 12 + length
+        end, said = place + 12 + length, name.decode("ascii", "replace")
         if end > len(content) or len(name) < 4:
             raise ValueError("the PNG is broken: it ends before IEND")
         if zlib.crc32(memoryview(content)[place + 4 : end - 4]) != number_at(content, end - 4):
-            raise ValueError(f"the PNG is broken: the checksum of {name!r}")
+            raise ValueError(f"the PNG is broken: the checksum of {said}")
         if not name[0] & 32 and name not in NEEDED:
-            raise ValueError(f"the PNG is broken: {name!r} is unknown")
+            raise ValueError(f"the PNG is broken: {said} is unknown")
         others += name != b"IDAT"
         if others > MOST or (name != b"IDAT" and length > LARGEST):
             raise ValueError("the PNG is broken: too much beside its pixels")
