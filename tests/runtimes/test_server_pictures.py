@@ -144,12 +144,12 @@ def resident_megabytes(server: Server) -> float:
 
 
 def test_memory_of_many_sizes(cpp: Launch) -> None:
-    """A size that was never there before leaves nothing."""
-    sizes = [(height, width) for height in range(20, 40) for width in range(40, 60)]
+    """A size that was never there before leaves nothing; with all kernels it were 80 MB."""
+    sizes = [(height, width) for height in range(10, 35) for width in range(10, 40)]
     with cpp.start() as server:
-        for height, width in sizes[:50]:
+        for height, width in sizes[:300]:
             assert server.segment(encode(photograph(height, width))).status == 200
         before = resident_megabytes(server)
-        for height, width in sizes[50:]:
+        for height, width in sizes[300:]:
             assert server.segment(encode(photograph(height, width))).status == 200
         assert resident_megabytes(server) - before < 30
