@@ -217,7 +217,7 @@ def create_app(network: Network | None = None) -> FastAPI:
 class Parent(Multiprocess):
     """Processes that listen at one socket; at SIGTERM it is closed here, too.
 
-    While it were open here, the kernel would take connections that no process answers.
+    The kernel takes connections for as long as one process has it open, and nobody answers them.
     """
 
     def terminate_all(self) -> None:

@@ -144,7 +144,7 @@ def resident_megabytes(server: Server) -> float:
 
 
 def test_memory_of_many_sizes(cpp: Launch) -> None:
-    """A size that was never there before leaves nothing; with all kernels it were 80 MB."""
+    """A size that was never there before leaves nothing; with the usual cache it leaves 80 MB."""
     sizes = [(height, width) for height in range(10, 35) for width in range(10, 40)]
     with cpp.start() as server:
         for height, width in sizes[:300]:
