@@ -16,6 +16,7 @@ import on_device
 import pytest
 from chromium import start_chromium
 from fake_devices import Runtime
+from server_runs import Launch, Server, launch_cpp, launch_fastapi, make_models
 from web_package import build_web_package
 
 import segpost
@@ -173,3 +174,42 @@ def browser() -> Iterator[Any]:
     """Chromium, one for all tests."""
     with start_chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def server_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the models of examples/servers, which are trained once."""
+    for package in ("torch", "onnx", "onnxruntime", "openvino"):
+        pytest.importorskip(package)
+    folder = tmp_path_factory.mktemp("models")
+    make_models(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fastapi(server_models: Path) -> Launch:
+    """The server in FastAPI."""
+    for package in ("fastapi", "uvicorn"):
+        pytest.importorskip(package)
+    return launch_fastapi(server_models)
+
+
+@pytest.fixture(scope="session")
+def cpp(server_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
+    """The server in C++, compiled once."""
+    return launch_cpp(server_models, tmp_path_factory.mktemp("cpp"))
+
+
+@pytest.fixture(scope="session", params=["fastapi", "cpp"])
+def launch(request: pytest.FixtureRequest) -> Launch:
+    """Each server of examples/servers."""
+    launch: Launch = request.getfixturevalue(request.param)
+    return launch
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch) -> Iterator[Server]:
+    """Each server while it runs; it must be free after the tests."""
+    with launch.start() as server:
+        yield server
+        assert server.health()["requests"] == 0

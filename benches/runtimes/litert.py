@@ -115,7 +115,7 @@ def print_row(
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benches.runtimes.litert")
-    parser.add_argument("program", type=Path, help="build/labels")
+    parser.add_argument("program", type=Path, help="build/litert/labels")
     parser.add_argument("--rounds", type=int, default=5, help="processes for each graph")
     parser.add_argument("--runs", type=int, default=5, help="of the graph in each")
     options = parser.parse_args()

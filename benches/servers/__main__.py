@@ -4,7 +4,7 @@ MODELS is the folder that examples/servers/make_models.py wrote. Every server is
 take turns in rounds, so that the machine is the same for all. A server computes `--threads`
 pictures at a time, each with one thread. Clients run in this process, beside it: their time is in
 the latencies, and not in the CPU time of the server. `--cpp` is the program of
-examples/servers/cpp.
+examples/servers/cpp, build/server/server.
 """
 
 from __future__ import annotations

@@ -36,6 +36,14 @@ TensorType type_of(Buffer buffer) {
     return type;
 }
 
+const std::string other_shape =
+    "labels of the file have another shape than (N, height, width) of the options";
+
+bool is_shape(const Layout &layout, const Layout &wanted) {
+    return layout.rank == wanted.rank && !std::memcmp(layout.dimensions, wanted.dimensions,
+                                                      wanted.rank * sizeof wanted.dimensions[0]);
+}
+
 // The memory of a buffer, for as long as the object lives.
 class Lock {
   public:
@@ -65,6 +73,18 @@ void ArgmaxOp::check() {
     if (!text.empty()) throw std::runtime_error("segpost.argmax: " + text);
 }
 
+void ArgmaxOp::check_labels(const TensorType &of_file) const {
+    require(settings.height, "the graph has no segpost.argmax");
+    Layout wanted = labels;
+    if (!labels.rank) { // it has not run: the number of images is not known
+        wanted.rank = 3;
+        wanted.dimensions[0] = of_file.layout.dimensions[0];
+        wanted.dimensions[1] = settings.height;
+        wanted.dimensions[2] = settings.width;
+    }
+    require(is_shape(of_file.layout, wanted), "segpost.argmax: " + other_shape);
+}
+
 // LiteRT gives all nodes of a name one object, so they cannot have sizes of their own.
 void ArgmaxOp::read_settings(const void *bytes, std::size_t count) {
     Settings read;
@@ -92,9 +112,7 @@ Layout ArgmaxOp::layout_of_labels(const Layout &logits) const {
 void ArgmaxOp::write_labels(Buffer logits, Buffer labels) const {
     const TensorType from = type_of(logits), to = type_of(labels);
     const Layout wanted = layout_of_labels(from.layout);
-    require(to.layout.rank == 3 && !std::memcmp(to.layout.dimensions, wanted.dimensions,
-                                                3 * sizeof wanted.dimensions[0]),
-            "labels of the file have another shape than (N, height, width) of the options");
+    require(is_shape(to.layout, wanted), other_shape);
     require(to.element == uint8 || to.element == int32, "labels are neither uint8 nor int32");
     const Lock input(logits, for_reading), output(labels, for_writing);
 
@@ -142,7 +160,7 @@ const Kernel ArgmaxOp::kernel = {
        Layout *of_outputs) {
         return attempt(self, [&](ArgmaxOp &op) {
             require(inputs == 1 && outputs == 1, "a node has one input and one output");
-            of_outputs[0] = op.layout_of_labels(of_inputs[0]);
+            of_outputs[0] = op.labels = op.layout_of_labels(of_inputs[0]);
         });
     },
     [](void *self, std::size_t, const Buffer *input, std::size_t, Buffer *output) {

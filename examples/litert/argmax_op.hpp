@@ -16,11 +16,16 @@ class ArgmaxOp {
     // Throws what went wrong since the last call.
     void check();
 
+    // Throws where the file says another shape of the labels than the operator writes: the memory
+    // is that of the file. After compiling and after every run.
+    void check_labels(const litert::TensorType &of_file) const;
+
   private:
     struct Settings { // the bytes that the file has for the node
         std::int32_t height, width, grid;
     };
     Settings settings{};
+    litert::Layout labels{}; // of the last run
     std::string error;
 
     void read_settings(const void *bytes, std::size_t count);

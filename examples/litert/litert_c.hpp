@@ -66,6 +66,7 @@ Status LiteRtGetModelSignature(Model model, std::size_t index, Signature *result
 Status LiteRtGetSignatureInputTensorByIndex(Signature signature, std::size_t index, Tensor *result);
 Status LiteRtGetSignatureOutputTensorByIndex(Signature signature, std::size_t index,
                                              Tensor *result);
+Status LiteRtGetNumSignatureOutputs(Signature signature, std::size_t *result);
 Status LiteRtGetRankedTensorType(Tensor tensor, TensorType *result);
 
 Status LiteRtCreateOptions(Options *result);

@@ -98,6 +98,11 @@ void run(const char *path, int runs) {
     Tensor tensor = nullptr;
     Requirements requirements = nullptr;
     done(LiteRtGetModelSignature(model.get(), 0, &signature), "the signature");
+    std::size_t outputs_of_graph = 0;
+    done(LiteRtGetNumSignatureOutputs(signature, &outputs_of_graph), "the signature");
+    if (outputs_of_graph != 1)
+        throw std::runtime_error("the graph has " + std::to_string(outputs_of_graph) +
+                                 " outputs, not labels alone: make_model.py leaves the others out");
     done(LiteRtGetSignatureInputTensorByIndex(signature, 0, &tensor), "the input");
     done(LiteRtGetCompiledModelInputBufferRequirements(compiled.get(), 0, 0, &requirements),
          "the input");
@@ -105,6 +110,9 @@ void run(const char *path, int runs) {
     done(LiteRtGetSignatureOutputTensorByIndex(signature, 0, &tensor), "the output");
     done(LiteRtGetCompiledModelOutputBufferRequirements(compiled.get(), 0, 0, &requirements),
          "the output");
+    TensorType type;
+    done(LiteRtGetRankedTensorType(tensor, &type), "the output");
+    op.check_labels(type);
     Memory output(environment.get(), tensor, requirements);
 
     input.with_data(for_writing, [&](void *data) {
@@ -119,6 +127,7 @@ void run(const char *path, int runs) {
         times.push_back(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
         op.check();
         done(of_run, "running the graph");
+        op.check_labels(type);
     } while (static_cast<int>(times.size()) < runs);
     if (runs) {
         std::sort(times.begin(), times.end());
@@ -126,6 +135,15 @@ void run(const char *path, int runs) {
     }
     output.with_data(for_reading,
                      [&](void *data) { return std::fwrite(data, 1, output.bytes, stdout); });
+}
+
+int parse_runs(const std::string &text) {
+    const bool is_whole =
+        text.find_first_not_of("0123456789") == std::string::npos && text.size() < 7;
+    const int runs = is_whole && !text.empty() ? std::stoi(text) : 0;
+    if (runs < 1)
+        throw std::invalid_argument("RUNS is a whole number from 1 to 999999, got '" + text + "'");
+    return runs;
 }
 
 } // namespace
@@ -136,7 +154,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     try {
-        run(argv[1], argc == 3 ? std::atoi(argv[2]) : 0);
+        run(argv[1], argc == 3 ? parse_runs(argv[2]) : 0);
     } catch (const std::exception &error) {
         std::fprintf(stderr, "labels: %s\n", error.what());
         return 1;

@@ -4,7 +4,7 @@
     python examples/litert/make_model.py labels.tflite --network network.tflite --size 513 513
 
 The first has the operator alone; the second has it behind the first output of a network, logits
-(N, h, w, C). The sizes are fixed in the file.
+(N, h, w, C). Labels are the only output of the file, and its sizes are fixed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from ai_edge_litert import schema_py_generated as schema
 
 NAME = "segpost.argmax"
 GRIDS = ("half_pixel", "align_corners", "asymmetric")  # in the order of capi.h
+TAKEN = {
+    getattr(schema.TensorType, name)
+    for name in ("FLOAT32", "FLOAT16", "BFLOAT16", "INT8", "UINT8", "INT16", "UINT16", "INT32")
+}
+LARGEST = 1 << 16  # rows and columns
 TYPES = {"float32": schema.TensorType.FLOAT32, "int8": schema.TensorType.INT8}
 
 
@@ -35,9 +40,18 @@ def make_logits(shape: list[int], type_of_logits: str = "float32") -> Any:
 
 
 def append_argmax(model: Any, size: tuple[int, int], grid: str = "half_pixel") -> None:
-    """Put the operator behind the first output, whose place the labels take."""
+    """Put the operator behind the first output; the labels are the only output then.
+
+    Raises
+    ------
+    ValueError
+        If the size has no pixels, or that output is no logits (N, h, w, C) of a fixed shape.
+    """
+    if min(size) < 1 or max(size) > LARGEST:
+        raise ValueError(f"size is 1 to {LARGEST} rows and columns, got {size[0]} x {size[1]}")
     graph = model.subgraphs[0]
     logits = graph.outputs[0]
+    check_logits(graph.tensors[logits])
     images = graph.tensors[logits].shape[0]
     labels = len(graph.tensors)
     graph.tensors.append(make_tensor("labels", [images, *size], schema.TensorType.UINT8))
@@ -52,11 +66,24 @@ def append_argmax(model: Any, size: tuple[int, int], grid: str = "half_pixel") -
     model.operatorCodes.append(code)
     graph.operators.append(node)
 
-    graph.outputs = [labels, *graph.outputs[1:]]
+    graph.outputs = [labels]
     for signature in model.signatureDefs or []:
+        signature.outputs = [one for one in signature.outputs if one.tensorIndex == logits]
         for output in signature.outputs:
-            if output.tensorIndex == logits:
-                output.tensorIndex = labels
+            output.tensorIndex = labels
+
+
+def check_logits(tensor: Any) -> None:
+    """Refuse what the operator refuses when the graph is compiled or run."""
+    sides = tensor.shapeSignature  # -1 where the shape is not fixed
+    shape = [int(side) for side in (tensor.shape if sides is None else sides)]
+    name = tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name
+    if len(shape) != 4 or min(shape) < 1:
+        raise ValueError(f"output {name!r} has the shape {shape}, not (N, h, w, C) of logits")
+    if shape[3] > 256:
+        raise ValueError(f"output {name!r} has {shape[3]} classes, and labels of uint8 hold 256")
+    if tensor.type not in TAKEN:
+        raise ValueError(f"output {name!r} has LiteRT's type {tensor.type}, not one of logits")
 
 
 def make_tensor(name: str, shape: list[int], type_of_elements: int) -> Any:
@@ -68,7 +95,10 @@ def make_tensor(name: str, shape: list[int], type_of_elements: int) -> Any:
 
 def read_model(path: Path) -> Any:
     """The model of a file."""
-    return schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ValueError(f"{path} is no .tflite file: its identifier TFL3 is missing")
+    return schema.ModelT.InitFromPackedBuf(content)
 
 
 def write_model(model: Any, path: Path) -> None:
@@ -90,11 +120,14 @@ def main() -> None:
     options = parser.parse_args()
     if (options.network is None) == (options.logits is None):
         parser.error("either --network or --logits")
-    if options.network:
-        model = read_model(options.network)
-    else:
-        model = make_logits(options.logits, options.type)
-    append_argmax(model, tuple(options.size), options.grid)
+    try:
+        if options.network:
+            model = read_model(options.network)
+        else:
+            model = make_logits(options.logits, options.type)
+        append_argmax(model, tuple(options.size), options.grid)
+    except (OSError, ValueError) as error:
+        parser.exit(1, f"make_model: {error}\n")
     write_model(model, options.out)
 
 

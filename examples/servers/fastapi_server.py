@@ -18,16 +18,18 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from limits import Limits, parse_whole
 from pictures import Refused, decode_picture
 from PIL import Image
 from starlette.requests import ClientDisconnect
+from uvicorn.supervisors import Multiprocess
 
 import segpost
 
@@ -36,40 +38,46 @@ Labels = np.ndarray  # (H, W) uint8
 Network = Callable[[np.ndarray, onnxruntime.RunOptions], Labels]  # of pixels (H, W, 3) uint8
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a request may cost. Each is read from the environment: SEGPOST_MAX_BYTES, ..."""
+def load_network() -> Network:
+    """Return the model of SEGPOST_MODEL as a function from pixels to labels.
 
-    max_bytes: int = 8_000_000  # of an upload
-    max_pixels: int = 4_000_000  # of a picture, before it is decoded
-    max_requests: int = 16  # at the same time: they upload, wait or are computed
-    threads: int = 2  # that compute, each one picture
-    seconds: float = 10.0  # from the headers of a request to its answer
-
-    @classmethod
-    def of_environment(cls) -> Limits:
-        """Return the limits that the environment sets."""
-        names = {one.name: f"SEGPOST_{one.name.upper()}" for one in fields(cls)}
-        values = {
-            one.name: type(one.default)(os.environ[names[one.name]])
-            for one in fields(cls)
-            if names[one.name] in os.environ
-        }
-        return cls(**values)
-
-
-def load_network(path: str) -> Network:
-    """Return a model of ONNX Runtime as a function from pixels to labels."""
+    Raises
+    ------
+    ValueError
+        If the model is absent or broken, or does not turn pixels into labels.
+    """
+    path = os.environ.get("SEGPOST_MODEL", "")
+    if not os.path.isfile(path):
+        raise ValueError(f"SEGPOST_MODEL is the path of a model, got {path!r}")
     options = onnxruntime.SessionOptions()
     options.register_custom_ops_library(segpost.runtimes.library("onnxruntime"))
     options.intra_op_num_threads = 1  # pictures are computed side by side instead
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (image,) = session.get_inputs()
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a type of its own for every status
+        raise ValueError(f"{path}: {error}") from None
+    check_ends(path, session)
+    image = session.get_inputs()[0]
 
     def find_labels(pixels: np.ndarray, run_options: onnxruntime.RunOptions) -> Labels:
         return session.run(["labels"], {image.name: pixels[None]}, run_options)[0][0]
 
     return find_labels
+
+
+def check_ends(path: str, session: onnxruntime.InferenceSession) -> None:
+    """Refuse a model of other inputs or outputs, before a picture comes."""
+    ends = [(one.name, one.type, len(one.shape)) for one in session.get_outputs()]
+    if ("labels", "tensor(uint8)", 3) not in ends:
+        raise ValueError(
+            f"{path} has no output 'labels' of uint8 and 3 axes: (name, type, axes) are {ends}; "
+            "segpost append gives it that end"
+        )
+    begins = [(one.type, len(one.shape)) for one in session.get_inputs()]
+    if begins != [("tensor(uint8)", 4)]:
+        raise ValueError(
+            f"{path} has not one input of uint8 and 4 axes (1, H, W, 3): (type, axes) are {begins}"
+        )
 
 
 def encode_png(labels: Labels) -> bytes:
@@ -96,6 +104,7 @@ def encode_codes(labels: Labels) -> bytes:
 
 
 FORMATS = {"png": ("image/png", encode_png), "rle": ("application/json", encode_codes)}
+QUERIES = ("", *(f"format={name}" for name in FORMATS))
 
 
 class Segmenter:
@@ -152,14 +161,19 @@ class Segmenter:
 def create_app(network: Network | None = None) -> FastAPI:
     """Return the server; `uvicorn --factory fastapi_server:create_app` runs it, too."""
     limits = Limits.of_environment()
-    segmenter = Segmenter(network or load_network(os.environ["SEGPOST_MODEL"]), limits)
+    segmenter = Segmenter(network or load_network(), limits)
 
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         yield
         segmenter.threads.shutdown()
 
-    app = FastAPI(title="segpost", lifespan=live)
+    app = FastAPI(title="segpost", lifespan=live, redirect_slashes=False)
+
+    @app.exception_handler(Exception)
+    async def fail(request: Request, error: Exception) -> Response:
+        """Say no more than that; the log of the server has the error."""
+        return JSONResponse({"detail": "Internal Server Error"}, 500)
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
@@ -174,8 +188,8 @@ def create_app(network: Network | None = None) -> FastAPI:
     @app.post("/segment")
     async def segment(request: Request, format: str = "png") -> Response:
         """Answer a PNG or JPEG in the body with the labels of its pixels."""
-        if format not in FORMATS:
-            raise HTTPException(422, f"format is 'png' or 'rle', got {format!r}")
+        if request.url.query not in QUERIES:
+            raise HTTPException(422, f"format is 'png' or 'rle', got {request.url.query!r}")
         said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if said not in ("image/png", "image/jpeg"):
             raise HTTPException(415, f"Content-Type is image/png or image/jpeg, got {said!r}")
@@ -200,20 +214,41 @@ def create_app(network: Network | None = None) -> FastAPI:
     return app
 
 
+class Parent(Multiprocess):
+    """Processes that listen at one socket; at SIGTERM it is closed here, too.
+
+    The kernel takes connections for as long as one process has it open, and nobody answers them.
+    """
+
+    def terminate_all(self) -> None:
+        """Tell all processes to end."""
+        for one in self.sockets:
+            one.close()
+        super().terminate_all()
+
+
 def main() -> None:
     """Serve until SIGTERM: requests that are open are answered first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument(
-        "--workers", type=int, default=1, help="processes; a killed one is replaced"
-    )
+    parser.add_argument("--port", default="8000")
+    parser.add_argument("--workers", default="1", help="processes; a killed one is replaced")
     options = parser.parse_args()
-    uvicorn.run(
-        "fastapi_server:create_app", factory=True, host=options.host, port=options.port,
-        workers=options.workers, app_dir=os.path.dirname(os.path.abspath(__file__)),
-        timeout_keep_alive=5, log_level="info", access_log=False,
-    )  # fmt: skip
+    try:
+        port = parse_whole("--port", options.port, 0, 65535)
+        workers = parse_whole("--workers", options.workers, 1, 256)
+        app = create_app()
+    except ValueError as error:  # a worker would fail again and again
+        parser.exit(1, f"fastapi_server: {error}\n")
+    settings: dict[str, Any] = {"host": options.host, "port": port, "timeout_keep_alive": 5,
+                                "log_level": "info", "access_log": False}  # fmt: skip
+    if workers == 1:
+        uvicorn.run(app, **settings)
+    else:
+        del app  # every process has its own
+        factory = "fastapi_server:create_app"
+        config = uvicorn.Config(factory, factory=True, workers=workers, **settings)
+        Parent(config, [config.bind_socket()]).run()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 from PIL import Image
+from png_chunks import SIGNATURE, check_chunks, read_size
 
 Image.MAX_IMAGE_PIXELS = None  # the limit is an argument here
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")
@@ -22,9 +23,27 @@ class Refused(Exception):
 
 def kind_of(content: bytes) -> str | None:
     """Return the format of Pillow that the first bytes tell."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+    if content.startswith(SIGNATURE):
         return "PNG"
     return "JPEG" if content.startswith(b"\xff\xd8\xff") else None
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Refuse a picture of more pixels."""
+    width, height = size
+    if width * height > max_pixels:
+        raise Refused(413, f"{width} x {height} pixels exceed {max_pixels}")
+
+
+def check_png(content: bytes, max_pixels: int) -> None:
+    """Refuse a PNG by its header and the parts of the file."""
+    try:
+        check_pixels(read_size(content), max_pixels)
+        if content[24] == 16:  # the bits of a channel
+            raise Refused(415, "the picture is neither gray nor RGB of 8 bits")
+        check_chunks(content)
+    except ValueError as error:
+        raise Refused(422, str(error)) from None
 
 
 def decode_picture(content: bytes, max_pixels: int) -> np.ndarray:
@@ -38,17 +57,16 @@ def decode_picture(content: bytes, max_pixels: int) -> np.ndarray:
     kind = kind_of(content)
     if kind is None:
         raise Refused(415, "the body is neither PNG nor JPEG")
+    if kind == "PNG":
+        check_png(content, max_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             picture = Image.open(io.BytesIO(content), formats=[kind])
     except Exception:
         raise Refused(422, f"the header of the {kind} is broken") from None
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise Refused(413, f"{width} x {height} pixels exceed {max_pixels}")
-    has_bytes = kind == "JPEG" or content[24] <= 8  # the bit depth of PNG's header
-    if picture.mode not in MODES or not has_bytes:
+    check_pixels(picture.size, max_pixels)
+    if picture.mode not in MODES:
         raise Refused(415, "the picture is neither gray nor RGB of 8 bits")
     try:
         pixels = picture.convert("RGB")

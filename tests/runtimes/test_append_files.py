@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from append_models import CLASSES, IMAGE, SIZE, Graph, image, run
 
+from segpost import Convention
 from segpost.runtimes import append_postprocess
 
 onnx: Any = pytest.importorskip("onnx")
@@ -42,6 +43,14 @@ def test_a_session_without_the_library_says_the_domain() -> None:
     appended = append_postprocess(model_of(is_labels=False))
     with pytest.raises(Exception, match=r"segpost.*Argmax|Argmax.*segpost"):
         run(appended.model, image(), library=False)
+
+
+def test_the_convention_of_an_appended_model() -> None:
+    """It holds labels, as a model that ends in ArgMax does."""
+    model = model_of(is_labels=False)
+    assert Convention.from_onnx(model).kind == "logits"
+    assert Convention.from_onnx(append_postprocess(model).model).kind == "labels"
+    assert Convention.from_onnx(model_of(is_labels=True)).kind == "labels"
 
 
 def test_saved_files(tmp_path: Path) -> None:

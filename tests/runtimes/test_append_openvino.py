@@ -262,6 +262,15 @@ def test_refused_with_the_node_and_the_cure(build: Any, text: str) -> None:
         append_postprocess(finish(image, build(logits)), check=False)
 
 
+def test_the_convention_of_an_appended_model() -> None:
+    """It holds labels."""
+    image, logits = network()
+    model = finish(image, resize(logits))
+    assert segpost.Convention.from_openvino(model).kind == "logits"
+    appended = append_postprocess(model, check=False).model
+    assert segpost.Convention.from_openvino(appended).kind == "labels"
+
+
 def test_levels_of_a_quantization() -> None:
     image, logits = network()
     low, high = o.constant(np.float32(-8)), o.constant(np.float32(8))

@@ -206,12 +206,18 @@ def no_options(model: Any) -> None:
     model.subgraphs[0].operators[0].customOptions = [0] * 4
 
 
+def two_outputs(model: Any) -> None:
+    """The logits too."""
+    model.subgraphs[0].outputs = [1, 0]
+
+
 MISTAKES: dict[Callable[[Any], None], str] = {
     no_batch: "segpost.argmax: logits have 3 axes, not 4: (N, h, w, C)",
-    other_labels: "labels: running the graph: LiteRT's status",
+    other_labels: "segpost.argmax: labels of the file have another shape than (N, height, width)",
     two_sizes: "segpost.argmax: two nodes of a graph have different options",
     float_labels: "segpost.argmax: labels are neither uint8 nor int32",
     other_size: "segpost.argmax: the size is not positive",
+    two_outputs: "labels: the graph has 2 outputs, not labels alone",
     no_options: "segpost.argmax: the options have 4 bytes, not 12",
 }
 
@@ -222,6 +228,107 @@ def test_mistakes(spoil: Callable[[Any], None], maker: Any, answer: Any) -> None
     maker.append_argmax(model, SIZE)
     spoil(model)
     expect_error(answer(model, make_logits(SMALL, 0.2)), MISTAKES[spoil])
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 101), (1, 65, 100), (2, 64, 100), (1, 64, 99), (6400,)])
+def test_labels_of_another_size(shape: tuple[int, ...], maker: Any, answer: Any) -> None:
+    """Memory is that of the file: what is behind the labels would be zeros."""
+    model = maker.make_logits(SMALL)
+    maker.append_argmax(model, SIZE)
+    model.subgraphs[0].tensors[1].shape = list(shape)
+    text = "segpost.argmax: labels of the file have another shape than (N, height, width)"
+    expect_error(answer(model, make_logits(SMALL, 0.2)), text)
+
+
+def test_no_operator(maker: Any, answer: Any) -> None:
+    """A graph of logits."""
+    text = "labels: the graph has no segpost.argmax"
+    expect_error(answer(maker.make_logits(SMALL), make_logits(SMALL, 0.2)), text)
+
+
+@pytest.mark.parametrize("runs", ["abc", "-5", "0", "3x", "", "9999999"])
+def test_other_runs(runs: str, program: Path) -> None:
+    said = run_model(program, Path("absent.tflite"), np.zeros(1), runs)
+    expect_error(said, f"labels: RUNS is a whole number from 1 to 999999, got '{runs}'")
+
+
+def make_two_outputs(maker: Any, first: str) -> Any:
+    """A network of logits and their negation, with a signature."""
+    schema = maker.schema
+    model = maker.make_logits(SMALL)
+    graph = model.subgraphs[0]
+    graph.tensors.append(maker.make_tensor("opposite", list(SMALL), schema.TensorType.FLOAT32))
+    code, node, signature = schema.OperatorCodeT(), schema.OperatorT(), schema.SignatureDefT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.NEG
+    code.version = 1
+    node.opcodeIndex, node.inputs, node.outputs = 0, [0], [1]
+    node.builtinOptionsType, node.builtinOptions = (
+        schema.BuiltinOptions.NegOptions,
+        (schema.NegOptionsT()),
+    )
+    model.operatorCodes.append(code)
+    graph.operators.append(node)
+    graph.outputs = [1, 0] if first == "opposite" else [0, 1]
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    names = {"logits": 0, "opposite": 1}
+
+    def entry(name: str) -> Any:
+        place = schema.TensorMapT()
+        place.name, place.tensorIndex = name, names[name]
+        return place
+
+    signature.inputs, signature.outputs = [entry("logits")], [entry("logits"), entry("opposite")]
+    model.signatureDefs = [signature]
+    return model
+
+
+@pytest.mark.parametrize("first", ["logits", "opposite"])
+def test_a_network_of_two_outputs(first: str, maker: Any, answer: Any) -> None:
+    """The labels of its first output are the only output, whatever the order of the signature."""
+    logits = make_logits(SMALL, 1.5)
+    model = make_two_outputs(maker, first)
+    maker.append_argmax(model, SIZE)
+    wanted = segpost.argmax(-logits if first == "opposite" else logits, size=SIZE, axis=-1)
+    expect_labels(answer(model, logits), wanted)
+
+
+NO_MODELS = {
+    "--size 0 9 --logits 1 4 5 3": "size is 1 to 65536 rows and columns, got 0 x 9",
+    "--size 8 -1 --logits 1 4 5 3": "size is 1 to 65536 rows and columns, got 8 x -1",
+    "--size 8 99999 --logits 1 4 5 3": "size is 1 to 65536 rows and columns, got 8 x 99999",
+    "--size 8 9 --logits 4 5 3": "output 'logits' has the shape [4, 5, 3], not (N, h, w, C)",
+    "--size 8 9 --logits -1 4 5 3": "output 'logits' has the shape [-1, 4, 5, 3], not (N, h, w, C)",
+    "--size 8 9 --logits 1 4 5 257": "has 257 classes, and labels of uint8 hold 256",
+    "--size 8 9 --network make_model.py": "make_model.py is no .tflite file",
+    "--size 8 9 --network absent.tflite": "No such file",
+}
+
+
+@pytest.mark.parametrize("arguments", NO_MODELS)
+def test_models_that_are_not_written(
+    arguments: str, maker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out = tmp_path / "labels.tflite"
+    monkeypatch.chdir(EXAMPLE)
+    monkeypatch.setattr(sys, "argv", ["make_model.py", str(out), *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        maker.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("make_model: ")
+    assert NO_MODELS[arguments] in said
+    assert not out.exists()
+
+
+def test_the_convention_of_a_file_of_labels(maker: Any, tmp_path: Path) -> None:
+    """The operator ends in labels, for segpost too."""
+    model, path = maker.make_logits(SMALL), tmp_path / "model.tflite"
+    maker.write_model(model, path)
+    assert segpost.Convention.from_litert(path).kind == "logits"
+    maker.append_argmax(model, SIZE)
+    maker.write_model(model, path)
+    assert segpost.Convention.from_litert(path).kind == "labels"
 
 
 @pytest.mark.parametrize("count", [SMALL[1] - 1, SMALL[1] + 1])

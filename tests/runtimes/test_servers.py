@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import http.client
 import io
 import json
 import os
+import re
 import signal
 import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from server_runs import (
-    SERVERS,
-    HalfUpload,
-    Server,
-    build_cpp,
-    fastapi_command,
-    make_models,
-    openvino_operators,
-    serve,
-)
+from server_pictures import PNG, bomb, encode, expected, photograph
+from server_runs import SERVERS, HalfUpload, Launch, Server, serve
 
 import segpost
 
@@ -34,68 +26,6 @@ Image = pytest.importorskip("PIL.Image")
 for package in ("torch", "onnx", "onnxruntime", "openvino", "fastapi", "uvicorn"):
     pytest.importorskip(package)
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.runtimes]
-
-LIMITS = {"MAX_BYTES": 400_000, "MAX_PIXELS": 1_000_000, "MAX_REQUESTS": 2, "SECONDS": 300}
-Start = Callable[..., contextlib.AbstractContextManager[Server]]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the models."""
-    folder = tmp_path_factory.mktemp("models")
-    make_models(folder)
-    return folder
-
-
-@pytest.fixture(scope="module", params=["fastapi", "cpp"])
-def start(
-    request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Start:
-    """A function that starts the server with other limits."""
-    if request.param == "fastapi":
-        command, settings = fastapi_command(), {"MODEL": models / "labels.onnx"}
-    else:
-        command = [str(build_cpp(tmp_path_factory.mktemp("cpp"))), "0"]
-        settings = {"MODEL": models / "labels.xml", "PALETTE": models / "palette.rgb"}
-        settings["OPERATORS"] = Path(openvino_operators())
-
-    def start(**limits: Any) -> contextlib.AbstractContextManager[Server]:
-        return serve(command, **{**LIMITS, **settings, **limits})
-
-    return start
-
-
-@pytest.fixture(scope="module")
-def server(start: Start) -> Iterator[Server]:
-    """The server, which must be free after every test."""
-    with start() as server:
-        yield server
-        assert server.health()["requests"] == 0
-
-
-def encode(picture: Any, kind: str = "PNG", **options: Any) -> bytes:
-    """A picture of Pillow, or an array, as a file."""
-    content = io.BytesIO()
-    picture = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-    picture.save(content, kind, **options)
-    return content.getvalue()
-
-
-def photograph(height: int = 90, width: int = 130) -> np.ndarray:
-    """A picture of two classes of the models, with grain."""
-    colors = segpost.Palette.named("voc").colors[[9, 4]]
-    pixels = colors[(np.arange(width) > width // 2).astype(int)][None].repeat(height, axis=0)
-    grain = np.random.default_rng(0).integers(-9, 10, pixels.shape)
-    return np.asarray((pixels + grain).clip(0, 255), np.uint8)
-
-
-def expected(models: Path, pixels: np.ndarray) -> np.ndarray:
-    """segpost's labels of the logits that the network itself gives."""
-    runtime: Any = importlib.import_module("onnxruntime")
-
-    session = runtime.InferenceSession(models / "network.onnx", providers=["CPUExecutionProvider"])
-    return np.asarray(segpost.argmax(session.run(None, {"image": pixels[None]})[0])[0])
-
 
 FORMS: dict[str, tuple[Callable[[np.ndarray], Any], dict[str, Any]]] = {
     "PNG": (lambda pixels: Image.fromarray(pixels), {}),
@@ -109,13 +39,13 @@ FORMS: dict[str, tuple[Callable[[np.ndarray], Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_labels_of_pictures(form: str, server: Server, models: Path) -> None:
+def test_labels_of_pictures(form: str, server: Server, server_models: Path) -> None:
     """Labels as an indexed PNG with the palette, and as run-length codes of the same labels."""
     make, options = FORMS[form]
     kind = "JPEG" if form.endswith("JPEG") else "PNG"
     content = encode(make(photograph()), kind, **options)
     with Image.open(io.BytesIO(content)) as picture:
-        wanted = expected(models, np.asarray(picture.convert("RGB")))
+        wanted = expected(server_models, np.asarray(picture.convert("RGB")))
     assert len(np.unique(wanted)) > 1
     reply = server.segment(content, f"image/{kind.lower()}; charset=binary")
     assert (reply.status, reply.headers["content-type"]) == (200, "image/png"), reply
@@ -137,30 +67,13 @@ def test_labels_of_pictures(form: str, server: Server, models: Path) -> None:
     assert set(said["annotations"][0]) == {"category_id", "area", "bbox", "segmentation"}
 
 
-def chunk(name: bytes, content: bytes) -> bytes:
-    """A part of a PNG."""
-    checked = name + content
-    return len(content).to_bytes(4, "big") + checked + zlib.crc32(checked).to_bytes(4, "big")
-
-
-def bomb(side: int = 50_000) -> bytes:
-    """A PNG of side x side black pixels, two colors: a small file."""
-    packer = zlib.compressobj(9)
-    rows = bytes(1 + side // 8) * 1000
-    packed = b"".join(packer.compress(rows) for _ in range(side // 1000)) + packer.flush()
-    header = 2 * side.to_bytes(4, "big") + b"\x01\x00\x00\x00\x00"
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-    )
-
-
 def damage(content: bytes) -> bytes:
     """The same with a byte changed in its middle."""
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 0x55]) + content[middle + 1 :]
 
 
-PNG, JPEG = encode(photograph()), encode(photograph(), "JPEG")
+JPEG = encode(photograph(), "JPEG")
 REFUSED: dict[str, tuple[bytes, str, str, int, str]] = {
     "no picture": (b"hello", "image/png", "", 415, "the body is neither PNG nor JPEG"),
     "nothing": (b"", "image/png", "", 415, "the body is neither PNG nor JPEG"),
@@ -190,9 +103,67 @@ def test_refused(name: str, server: Server) -> None:
     assert server.segment(PNG).status == 200
 
 
-def test_other_paths(server: Server) -> None:
-    assert server.ask("GET", "/segment").status == 405
-    assert server.ask("POST", "/nothing", b"").status == 404
+@pytest.mark.parametrize("query", ["?", "?format=png"])
+@pytest.mark.parametrize("kind", ["image/png", " IMAGE/PNG ; q=1", "image/jpeg;"])
+def test_forms_of_a_request(query: str, kind: str, server: Server) -> None:
+    """Blanks and capitals of a type, a query without content."""
+    assert server.segment(PNG, kind, query).body == server.segment(PNG).body
+
+
+@pytest.mark.parametrize("query", ["x=1", "format=rle&x=1", "format=%72le", "format=", "format"])
+def test_other_queries(query: str, server: Server) -> None:
+    reply = server.segment(PNG, query=f"?{query}")
+    assert reply.status == 422
+    assert reply.detail == f"format is 'png' or 'rle', got '{query}'"
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/segment/", "/health/", "/Segment"])
+def test_other_paths(path: str, server: Server) -> None:
+    for method in ("GET", "POST"):
+        reply = server.ask(method, path, b"")
+        assert (reply.status, reply.detail) == (404, "Not Found")
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/segment", "POST"), ("/health", "GET")])
+def test_other_methods(path: str, allowed: str, server: Server) -> None:
+    for method in {"GET", "POST", "PUT", "OPTIONS"} - {allowed}:
+        reply = server.ask(method, path, b"")
+        assert (reply.status, reply.detail) == (405, "Method Not Allowed")
+        assert reply.headers["allow"] == allowed
+
+
+def test_head(server: Server) -> None:
+    """An answer without a body: the next one on the connection begins where it ends."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    with contextlib.closing(connection):
+        for path in ("/segment", "/health", "/nothing"):
+            connection.request("HEAD", path)
+            response = connection.getresponse()
+            assert (response.status // 100, response.read()) == (4, b"")
+            connection.request("GET", "/health")
+            assert json.loads(connection.getresponse().read())["status"] == "ok"
+
+
+HEAD = b"POST /segment HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n"
+NO_HTTP = {
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01" + bytes(200),
+    "length": HEAD % b"image/png" + b"Content-Length: -5\r\n\r\n",
+    "chunk": HEAD % b"image/png" + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nhello\r\n",
+}
+
+
+@pytest.mark.parametrize("name", NO_HTTP)
+def test_no_http(name: str, server: Server) -> None:
+    assert server.send(NO_HTTP[name]).status == 400
+    assert server.health()["requests"] == 0
+
+
+def test_a_type_that_is_no_text(server: Server) -> None:
+    """Bytes of a header come back as JSON, in UTF-8."""
+    reply = server.send(HEAD % b"i\xff\xfe\x22" + b"Content-Length: 0\r\n\r\n")
+    assert reply.status == 415
+    assert reply.body.decode()
+    assert re.search("got 'i..\"'", reply.detail)
 
 
 def test_an_upload_of_unknown_length(server: Server) -> None:
@@ -237,15 +208,25 @@ def test_a_client_that_goes_away(server: Server) -> None:
     wait_for_requests(server, 0)
 
 
-def test_a_slow_upload(start: Start) -> None:
-    with start(SECONDS=0.5) as server:
+def test_a_slow_upload(launch: Launch) -> None:
+    with launch.start(SECONDS=0.5) as server:
         reply = HalfUpload(server, PNG).reply()
         assert (reply.status, reply.detail) == (408, "no upload in 0.5 s")
 
 
-def test_sigterm_drains(start: Start) -> None:
+def test_sigterm_drains(launch: Launch) -> None:
     """What is open is answered, others find no server, and the process ends."""
-    with start() as server:
+    check_draining(launch)
+
+
+def test_sigterm_drains_workers(fastapi: Launch) -> None:
+    """The process that started them does not listen either."""
+    check_draining(fastapi, "--workers", "2")
+
+
+def check_draining(launch: Launch, *options: str) -> None:
+    """SIGTERM while an upload is open."""
+    with launch.start(*options) as server:
         wanted = server.segment(PNG).body
         upload = HalfUpload(server, PNG)
         wait_for_requests(server, 1)
@@ -256,9 +237,9 @@ def test_sigterm_drains(start: Start) -> None:
         assert server.process.wait(timeout=300) in (0, -signal.SIGTERM)
 
 
-def test_a_killed_worker_is_replaced(models: Path) -> None:
+def test_a_killed_worker_is_replaced(fastapi: Launch) -> None:
     """Of two processes one is killed: requests are answered, and there are two again."""
-    with serve(fastapi_command("--workers", "2"), MODEL=models / "labels.onnx") as server:
+    with fastapi.start("--workers", "2") as server:
         workers: set[int] = set()
         while len(workers) < 2:
             workers.add(server.health()["process"])
@@ -272,25 +253,41 @@ def test_a_killed_worker_is_replaced(models: Path) -> None:
         assert server.process.wait(timeout=300) in (0, -signal.SIGTERM)
 
 
-LATE = """
+NETWORKS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import uvicorn
 from fastapi_server import create_app
 
-def wait_until_late(pixels, options):
+def late(pixels, options):
     while not options.terminate:
         pass
     print("stopped", flush=True)
     raise RuntimeError("terminated")
 
-uvicorn.run(create_app(wait_until_late), port=0)
+def wrong(pixels, options):
+    raise RuntimeError("secret")
+
+uvicorn.run(create_app(globals()[sys.argv[2]]), port=0)
 """
 
 
-def test_a_late_result(models: Path) -> None:
+def command_of(network: str) -> list[str]:
+    """FastAPI with a function of `NETWORKS` as its model."""
+    return [sys.executable, "-c", NETWORKS, str(SERVERS), network]
+
+
+def test_a_model_that_fails() -> None:
+    """The client gets a sentence without details, and the server goes on."""
+    with serve(command_of("wrong")) as server:
+        for _ in range(2):
+            reply = server.segment(PNG)
+            assert (reply.status, reply.detail) == (500, "Internal Server Error")
+
+
+def test_a_late_result() -> None:
     """A client does not wait longer than the limit, and the model is told to stop."""
-    with serve([sys.executable, "-c", LATE, str(SERVERS)], SECONDS=0.5) as server:
+    with serve(command_of("late"), SECONDS=0.5) as server:
         reply = server.segment(PNG)
         assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         assert reply.detail == "no result in 0.5 s: try again"

@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "examples" / "servers"
 PATIENCE = 300  # seconds until a test that hangs fails
+LIMITS = {"MAX_BYTES": 400_000, "MAX_PIXELS": 1_000_000, "MAX_REQUESTS": 2, "SECONDS": 300}
 
 
 class Reply(NamedTuple):
@@ -54,6 +55,14 @@ class Server(NamedTuple):
     def segment(self, body: Any, kind: str = "image/png", query: str = "") -> Reply:
         """The labels of a picture."""
         return self.ask("POST", f"/segment{query}", body, Content_Type=kind)
+
+    def send(self, request: bytes) -> Reply:
+        """The answer to the bytes of a request."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            connection.sendall(request)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return reply_of(response)
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself."""
@@ -146,13 +155,18 @@ def wait_for_socket(server: Server) -> None:
             return
 
 
+def environment_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The environment with settings."""
+    named = {f"SEGPOST_{name}": str(value) for name, value in settings.items()}
+    return {**os.environ, **named}
+
+
 @contextlib.contextmanager
 def serve(command: list[str], **settings: Any) -> Iterator[Server]:
     """A server until the end of the block; settings are limits, as in MAX_BYTES=9."""
-    environment = {f"SEGPOST_{name}": str(value) for name, value in settings.items()}
     process = subprocess.Popen(
         command,
-        env={**os.environ, **environment},
+        env=environment_of(settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -173,6 +187,42 @@ def serve(command: list[str], **settings: Any) -> Iterator[Server]:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+class Launch(NamedTuple):
+    """How a server is started."""
+
+    name: str
+    command: list[str]
+    settings: Mapping[str, Any]  # the limits of the tests and the paths of the model
+
+    def start(self, *options: str, **settings: Any) -> contextlib.AbstractContextManager[Server]:
+        """The server until the end of the block, with other settings."""
+        return serve([*self.command, *options], **{**self.settings, **settings})
+
+    def refusal(self, *options: str, **settings: Any) -> str:
+        """What the program says that does not start: one line."""
+        environment = environment_of({**self.settings, **settings})
+        done = subprocess.run(
+            [*self.command, *options], env=environment, capture_output=True, text=True,
+            check=False, timeout=PATIENCE,
+        )  # fmt: skip
+        assert done.returncode == 1, done
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1, done.stderr
+        return done.stderr
+
+
+def launch_fastapi(models: Path) -> Launch:
+    """The server in FastAPI."""
+    return Launch("fastapi", fastapi_command(), {**LIMITS, "MODEL": models / "labels.onnx"})
+
+
+def launch_cpp(models: Path, folder: Path) -> Launch:
+    """The server in C++, compiled in a folder."""
+    settings = {**LIMITS, "MODEL": models / "labels.xml", "PALETTE": models / "palette.rgb"}
+    settings["OPERATORS"] = openvino_operators()
+    return Launch("cpp", [str(build_cpp(folder)), "0"], settings)
 
 
 def fastapi_command(*options: str) -> list[str]:

@@ -1,6 +1,40 @@
 #include "network.hpp"
 
 #include <chrono>
+#include <sstream>
+#include <stdexcept>
+
+namespace {
+
+// Kernels that OpenVINO keeps for the shapes that it has seen. Pictures come in any size, and each
+// size would stay in memory.
+constexpr const char *KERNELS = "16";
+
+template <class Ports> std::string text_of(const Ports &ports) {
+    std::ostringstream text;
+    for (const auto &port : ports)
+        text << (text.tellp() > 0 ? ", " : "") << port.get_element_type() << " "
+             << port.get_partial_shape();
+    return text.str();
+}
+
+// Refuse a model of other inputs or outputs, before a picture comes.
+void check_ends(const std::string &path, const ov::CompiledModel &model) {
+    const auto is = [](const auto &ports, std::int64_t rank) {
+        return ports.size() == 1 && ports[0].get_element_type() == ov::element::u8 &&
+               ports[0].get_partial_shape().rank() == ov::Dimension(rank);
+    };
+    if (!is(model.outputs(), 3))
+        throw std::invalid_argument(path + " has not one output of uint8 and 3 axes, labels, but " +
+                                    text_of(model.outputs()) +
+                                    "; segpost append gives it that end");
+    if (!is(model.inputs(), 4))
+        throw std::invalid_argument(path +
+                                    " has not one input of uint8 and 4 axes (1, H, W, 3), but " +
+                                    text_of(model.inputs()));
+}
+
+} // namespace
 
 Network::Network(const std::string &model, const std::string &operators, int threads) {
     ov::Core core;
@@ -8,7 +42,9 @@ Network::Network(const std::string &model, const std::string &operators, int thr
     // Pictures are computed side by side, each by one thread.
     compiled_ = core.compile_model(model, "CPU", ov::num_streams(threads),
                                    ov::inference_num_threads(threads),
-                                   ov::hint::inference_precision(ov::element::f32));
+                                   ov::hint::inference_precision(ov::element::f32),
+                                   ov::AnyMap::value_type("CPU_RUNTIME_CACHE_CAPACITY", KERNELS));
+    check_ends(model, compiled_);
     for (int i = 0; i < threads; ++i) idle_.push_back(compiled_.create_infer_request());
 }
 

@@ -12,7 +12,8 @@
 
 class Network {
   public:
-    // `operators` is the library of segpost's operators for OpenVINO, or empty.
+    // `operators` is the library of segpost's operators for OpenVINO, or empty. Throws where the
+    // model does not turn pixels into labels.
     Network(const std::string &model, const std::string &operators, int threads);
 
     // Labels of a picture, in the caller's thread. Where `is_late` becomes true, the model stops.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include <boost/crc.hpp>
 #include <spng.h>
 #include <turbojpeg.h>
 
@@ -20,18 +21,71 @@ void check_pixels(std::uint64_t width, std::uint64_t height, std::uint64_t max_p
                                " pixels exceed " + std::to_string(max_pixels));
 }
 
+[[noreturn]] void refuse_png(const std::string &why) {
+    throw Refused(422, "the PNG is broken: " + why);
+}
+
 void check_png(int error) {
-    if (error) throw Refused(422, std::string("the PNG is broken: ") + spng_strerror(error));
+    if (error) refuse_png(spng_strerror(error));
+}
+
+bool begins_with(const std::vector<std::uint8_t> &content, std::size_t place, const char *bytes,
+                 std::size_t count) {
+    return content.size() >= place + count && !std::memcmp(&content[place], bytes, count);
+}
+
+std::uint32_t number_at(const std::vector<std::uint8_t> &content, std::size_t place) {
+    std::uint32_t number = 0;
+    for (std::size_t i = 0; i < 4; ++i) number = number << 8 | content[place + i];
+    return number;
+}
+
+void check_header(const std::vector<std::uint8_t> &content, std::uint64_t max_pixels) {
+    const bool is_first = content.size() >= 33 && begins_with(content, 8, "\0\0\0\rIHDR", 8);
+    const std::uint64_t width = is_first ? number_at(content, 16) : 0;
+    const std::uint64_t height = is_first ? number_at(content, 20) : 0;
+    if (!width || !height || width >> 31 || height >> 31)
+        throw Refused(422, "the header of the PNG is broken");
+    check_pixels(width, height, max_pixels);
+    if (content[24] == 16) throw Refused(415, "the picture is neither gray nor RGB of 8 bits");
+}
+
+// Read every chunk up to IEND: libspng does not look behind the pixels. The rules are those of
+// ../png_chunks.py.
+void check_chunks(const std::vector<std::uint8_t> &content) {
+    constexpr std::size_t most = 1000, largest = 1 << 20; // of chunks beside those of pixels
+    bool has_palette = false;
+    std::size_t place = 8, others = 0;
+    for (std::string name; name != "IEND";) {
+        const std::size_t left = content.size() - place;
+        const std::size_t length = left < 12 ? 0 : number_at(content, place);
+        if (left < 12 || left - 12 < length) refuse_png("it ends before IEND");
+        name.assign(&content[place] + 4, &content[place] + 8);
+        boost::crc_32_type checksum;
+        checksum.process_bytes(&content[place + 4], length + 4);
+        if (checksum.checksum() != number_at(content, place + 8 + length))
+            refuse_png("the checksum of " + name);
+        const bool is_needed = !(name[0] & 32), is_pixels = name == "IDAT";
+        if (is_needed && name != "IHDR" && name != "PLTE" && name != "IEND" && !is_pixels)
+            refuse_png(name + " is unknown");
+        others += !is_pixels;
+        if (others > most || (!is_pixels && length > largest))
+            refuse_png("too much beside its pixels");
+        has_palette |= name == "PLTE";
+        if (is_pixels && content[25] == SPNG_COLOR_TYPE_INDEXED && !has_palette)
+            refuse_png("no palette before its pixels");
+        place += 12 + length;
+    }
 }
 
 Picture decode_png(const std::vector<std::uint8_t> &content, std::uint64_t max_pixels) {
+    check_header(content, max_pixels);
+    check_chunks(content);
     const Context context(spng_ctx_new(0), spng_ctx_free);
     spng_set_chunk_limits(context.get(), 1 << 20, 1 << 22); // texts and profiles
     check_png(spng_set_png_buffer(context.get(), content.data(), content.size()));
     spng_ihdr header;
     check_png(spng_get_ihdr(context.get(), &header));
-    check_pixels(header.width, header.height, max_pixels);
-    if (header.bit_depth > 8) throw Refused(415, "the picture is neither gray nor RGB of 8 bits");
     Picture picture{header.height, header.width, {}};
     picture.pixels.resize(std::size_t(3) * header.height * header.width);
     check_png(spng_decode_image(context.get(), picture.pixels.data(), picture.pixels.size(),
@@ -58,15 +112,11 @@ Picture decode_jpeg(const std::vector<std::uint8_t> &content, std::uint64_t max_
     return picture;
 }
 
-bool begins_with(const std::vector<std::uint8_t> &content, const char *bytes, std::size_t count) {
-    return content.size() >= count && !std::memcmp(content.data(), bytes, count);
-}
-
 } // namespace
 
 Picture decode_picture(const std::vector<std::uint8_t> &content, std::uint64_t max_pixels) {
-    if (begins_with(content, "\x89PNG\r\n\x1a\n", 8)) return decode_png(content, max_pixels);
-    if (begins_with(content, "\xff\xd8\xff", 3)) return decode_jpeg(content, max_pixels);
+    if (begins_with(content, 0, "\x89PNG\r\n\x1a\n", 8)) return decode_png(content, max_pixels);
+    if (begins_with(content, 0, "\xff\xd8\xff", 3)) return decode_jpeg(content, max_pixels);
     throw Refused(415, "the body is neither PNG nor JPEG");
 }
 

@@ -1,8 +1,8 @@
 // A server that answers a picture with the labels of its pixels, in C++ and OpenVINO. No Python.
 //
 //     export SEGPOST_MODEL=models/labels.xml SEGPOST_PALETTE=models/palette.rgb
-//     export SEGPOST_OPERATORS=$(python -c "import segpost;
-//     print(segpost.runtimes.library('openvino'))") build/server 8000
+//     export SEGPOST_OPERATORS=PATH # of segpost.runtimes.library("openvino")
+//     build/server/server 8000
 //
 // Its contract is that of fastapi_server.py, and it reads the same variables for its limits.
 #include <chrono>
@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <iterator>
 
 #include "codes.hpp"
@@ -18,18 +19,29 @@
 
 namespace {
 
-std::string setting(const char *name, bool is_needed) {
-    const char *text = std::getenv(name);
-    if (!text && is_needed) throw std::invalid_argument(std::string(name) + " is not set");
-    return text ? text : "";
+std::string needed_setting(const char *name) {
+    const std::string path = setting(name, "");
+    if (!std::ifstream(path).good())
+        throw std::invalid_argument(std::string(name) + " is the path of a file, got '" + path +
+                                    "'");
+    return path;
 }
 
+// 256 colors: labels without a color in the file are black.
 std::vector<std::uint8_t> read_palette(const std::string &path) {
     std::ifstream file(path, std::ios::binary);
-    const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+    std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
     if (bytes.empty() || bytes.size() % 3 || bytes.size() > 768)
         throw std::invalid_argument(path + " has not up to 256 colors of 3 bytes");
-    return {bytes.begin(), bytes.end()};
+    bytes.resize(768);
+    return bytes;
+}
+
+asio::ip::address parse_host(const std::string &host) {
+    boost::system::error_code error;
+    const auto address = asio::ip::make_address(host, error);
+    if (error) throw std::invalid_argument("HOST is an address as 0.0.0.0, got '" + host + "'");
+    return address;
 }
 
 void accept(asio::ip::tcp::acceptor &acceptor, Service &service) {
@@ -48,18 +60,18 @@ void accept(asio::ip::tcp::acceptor &acceptor, Service &service) {
     });
 }
 
-void serve(unsigned short port) {
+void serve(const asio::ip::tcp::endpoint &endpoint) {
     Service service;
-    Network network(setting("SEGPOST_MODEL", true), setting("SEGPOST_OPERATORS", false),
+    Network network(needed_setting("SEGPOST_MODEL"), setting("SEGPOST_OPERATORS", ""),
                     service.limits.threads);
-    const auto palette = read_palette(setting("SEGPOST_PALETTE", true));
+    const auto palette = read_palette(needed_setting("SEGPOST_PALETTE"));
     service.answer = [&](const Content &upload, bool wants_codes,
                          const std::atomic<bool> &is_late) {
         Picture picture = decode_picture(upload, service.limits.max_pixels);
         Labels labels = network.find_labels(picture, is_late);
         return wants_codes ? encode_codes(labels) : encode_png(labels, palette);
     };
-    asio::ip::tcp::acceptor acceptor(service.io, {asio::ip::address_v4::loopback(), port});
+    asio::ip::tcp::acceptor acceptor(service.io, endpoint);
     accept(acceptor, service);
     // What is open when the signal comes is answered.
     asio::signal_set signals(service.io, SIGTERM, SIGINT);
@@ -68,8 +80,7 @@ void serve(unsigned short port) {
         acceptor.close();
         for (Session *session : std::set<Session *>(service.idle)) session->close();
     });
-    std::printf("http://127.0.0.1:%d\n", acceptor.local_endpoint().port());
-    std::fflush(stdout);
+    std::cout << "http://" << acceptor.local_endpoint() << std::endl;
     service.io.run();
     service.threads.join();
 }
@@ -77,12 +88,14 @@ void serve(unsigned short port) {
 } // namespace
 
 int main(int count, char **argument) {
-    if (count != 2) {
-        std::fprintf(stderr, "usage: server PORT\n");
+    if (count != 2 && count != 3) {
+        std::fprintf(stderr, "usage: server [HOST] PORT\n");
         return 2;
     }
     try {
-        serve(static_cast<unsigned short>(std::stoi(argument[1])));
+        const auto host = parse_host(count == 3 ? argument[1] : "127.0.0.1");
+        const auto port = parse_whole("PORT", argument[count - 1], 0, 65535);
+        serve({host, static_cast<unsigned short>(port)});
     } catch (const std::exception &error) {
         std::fprintf(stderr, "server: %s\n", error.what());
         return 1;

@@ -11,14 +11,29 @@ namespace {
 constexpr auto IDLE = std::chrono::seconds(5); // until the next request of a connection
 constexpr auto LINGER = std::chrono::seconds(1);
 
-// A text as JSON has it.
+// A text as JSON has it. Bytes from a client need not be UTF-8: those beyond ASCII become '?'.
 std::string quote(const std::string &text) {
     std::string quoted = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') quoted += '\\';
-        quoted += std::uint8_t(c) < 32 ? ' ' : c;
+        quoted += std::uint8_t(c) < 32 ? ' ' : std::uint8_t(c) > 126 ? '?' : c;
     }
     return quoted + '"';
+}
+
+// What is no HTTP, as opposed to a client that went away.
+bool is_malformed(beast::error_code error) {
+    return error.category() == http::make_error_code(http::error::bad_method).category() &&
+           error != http::error::end_of_stream && error != http::error::partial_message;
+}
+
+// The type of a body: what comes before the first semicolon, without blanks.
+std::string type_of(std::string text) {
+    text = text.substr(0, text.find(';'));
+    const std::size_t first = text.find_first_not_of(" \t");
+    return first == std::string::npos
+               ? ""
+               : text.substr(first, text.find_last_not_of(" \t") + 1 - first);
 }
 
 std::string text_of(double seconds) {
@@ -62,25 +77,24 @@ void Session::route(beast::error_code error) {
     const Limits &limits = service_.limits;
     if (error == http::error::body_limit)
         return refuse(413, "the upload exceeds " + std::to_string(limits.max_bytes) + " bytes");
-    if (error.category() == http::make_error_code(http::error::bad_method).category() &&
-        error != http::error::end_of_stream && error != http::error::partial_message)
-        return refuse(400, "the request is no HTTP");
+    if (is_malformed(error)) return refuse(400, "the request is no HTTP");
     if (error) return close();
     const auto &request = parser_->get();
     const std::string target(request.target());
     const std::string path = target.substr(0, target.find('?'));
     const std::string query = path == target ? "" : target.substr(path.size() + 1);
-    if (path == "/health" && request.method() == http::verb::get)
+    if (path != "/health" && path != "/segment") return refuse(404, "Not Found");
+    const auto allowed = path == "/health" ? http::verb::get : http::verb::post;
+    allowed_ = path == "/health" ? "GET" : "POST";
+    if (request.method() != allowed) return refuse(405, "Method Not Allowed");
+    if (path == "/health")
         return respond(200, "application/json",
                        "{\"status\": \"ok\", \"requests\": " + std::to_string(service_.requests) +
                            ", \"max_requests\": " + std::to_string(limits.max_requests) + "}");
-    if (path != "/segment") return refuse(404, "Not Found");
-    if (request.method() != http::verb::post) return refuse(405, "Method Not Allowed");
     wants_codes_ = query == "format=rle";
     if (!wants_codes_ && query != "" && query != "format=png")
         return refuse(422, "format is 'png' or 'rle', got '" + query + "'");
-    std::string type(request[http::field::content_type]);
-    type = type.substr(0, type.find(';'));
+    const std::string type = type_of(std::string(request[http::field::content_type]));
     if (!beast::iequals(type, "image/png") && !beast::iequals(type, "image/jpeg"))
         return refuse(415, "Content-Type is image/png or image/jpeg, got '" + type + "'");
     if (service_.requests >= limits.max_requests)
@@ -122,6 +136,8 @@ void Session::read_upload() {
                                                           " bytes");
                          if (*self->is_late_)
                              return self->refuse(408, "no upload in " + text_of(limits.seconds));
+                         if (is_malformed(error))
+                             return self->refuse(400, "the request is no HTTP");
                          self->deadline_.cancel();
                          self->close(); // the client went away
                      });
@@ -160,6 +176,8 @@ void Session::respond(int status, const char *type, std::string body) {
     response_ = {http::status(status), 11};
     response_.set(http::field::content_type, type);
     if (status == 503) response_.set(http::field::retry_after, "1");
+    if (status == 405) response_.set(http::field::allow, allowed_);
+    if (parser_->get().method() == http::verb::head) body.clear(); // it reads none
     response_.keep_alive(is_read && parser_->get().keep_alive() && !service_.is_draining);
     response_.body() = std::move(body);
     response_.prepare_payload();

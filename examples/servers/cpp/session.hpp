@@ -60,4 +60,5 @@ class Session : public std::enable_shared_from_this<Session> {
     http::response<http::string_body> response_;
     std::shared_ptr<std::atomic<bool>> is_late_; // of the upload that is computed
     bool is_admitted_ = false, wants_codes_ = false;
+    const char *allowed_ = ""; // the method of the path
 };

@@ -44,6 +44,7 @@ class Operator(NamedTuple):
     tensor: str = ""  # the name of a resize's input
     id_count: int = 1  # of an argmax: how many ids of a pixel it returns, the best first
     quantization: tuple[float, float] | None = None  # of what a "pass" makes; (0, 0) of floats
+    has_labels: bool = False  # of an operator of segpost: its output is labels
     node: Any = None  # in the file format's own form
     product: Any = None  # which of the node's outputs it is, in the terms of the file format
 
@@ -80,6 +81,7 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> Tra
     for _ in range(MAX_OPERATORS):
         operators.append(operator)
         if not operator.kind:
+            kind = "labels" if operator.has_labels else kind
             break
         if operator.kind in ("argmax", "compare"):
             if kind == "probabilities":

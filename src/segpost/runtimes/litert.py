@@ -59,6 +59,8 @@ def _read_graph(schema: Any, data: bytes, output: int) -> dict[str, Any]:
         varying = [i for i in inputs if i in producers] or inputs or [-1]
         source, *others = varying
         kind = KINDS.get(word, "")
+        if word == "CUSTOM" and code.CustomCode() == b"segpost.argmax":
+            return Operator("", name="segpost.argmax", has_labels=True)
         if word in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
             is_nearest = word != "RESIZE_BILINEAR"
             name = graph.Tensors(source).Name().decode()

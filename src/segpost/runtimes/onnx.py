@@ -76,7 +76,9 @@ class GraphReader:
 
     def _describe(self, node: Any, tensor: str) -> Operator:
         if node.domain not in OWN_DOMAINS:
-            return Operator("", name=node.op_type)
+            is_argmax = node.domain == "segpost" and node.op_type in ("Argmax", "ArgmaxInt32")
+            has_labels = is_argmax and tensor == node.output[0]
+            return Operator("", name=node.op_type, has_labels=has_labels)
         attributes = self.attributes(node)
         word, source, *others = node.op_type, *(self._varying_inputs(node) or [""])
         name = f"{word} {node.name!r}" if node.name else word

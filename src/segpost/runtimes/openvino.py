@@ -69,6 +69,8 @@ def _describe(node: Any, output: Any) -> Operator:
         count = int(constant_value(inputs[1])[0]) if is_constant(inputs[1]) else 1
         is_indices = output.get_index() == 1
         return Operator("argmax" if is_indices else "", source, name=name, id_count=count)
+    if word in ("Argmax", "ArgmaxInt32"):  # of segpost: OpenVINO itself has neither
+        return Operator("", name=name, has_labels=output.get_index() == 0)
     if word == "Gather" and is_constant(inputs[0]):
         kind = "change"  # a table of new ids
     return Operator(kind, source, tuple(others), name)
