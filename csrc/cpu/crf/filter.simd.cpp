@@ -26,30 +26,32 @@ inline V mixed(const float *matrix, const float *from, std::int64_t row, std::in
 }
 
 // Every vertex of a chain becomes itself and `blur_weight` of its two neighbours, in place.
-// Vertices without neighbours along this axis are in no chain.
-template <class V, int N> void blur(float *rows, std::int64_t row, const std::uint32_t *chain,
-                                    std::int64_t begin, std::int64_t end, float blur_weight) {
+// Vertices without neighbours along this axis are in no chain. A row that is read as the next one
+// has not been written yet; the row of number `zero` stays zero. A chain's ends are no branches:
+// nobody could guess them.
+template <class V, int N>
+void blur(float *rows, std::int64_t row, const std::uint32_t *chain, std::int64_t begin,
+          std::int64_t end, std::int64_t zero, float blur_weight) {
     constexpr int w = lanes_of<V>;
-    constexpr std::int64_t distance = 12; // of prefetches: the order is known, unlike to the cache
+    constexpr std::int64_t distance = chain_margin; // of prefetches: the order is known
     const V factor = broadcast<V>(blur_weight);
-    V before[N], here[N];
-    for (int j = 0; j < N; ++j) before[j] = here[j] = V{};
+    V last[N];
+    for (int j = 0; j < N; ++j) last[j] = V{};
     for (std::int64_t i = begin; i < end; ++i) {
-        if (i + distance < end)
-            __builtin_prefetch(rows + (chain[i + distance] & ~chain_start) * row, 1);
+        const float *later = rows + (chain[i + distance] & ~chain_start) * row;
+        for (int j = 0; j < N * w; j += 16) __builtin_prefetch(later + j, 1);
+        const auto starts = static_cast<std::int32_t>(chain[i]) >> 31;
+        const auto ends = static_cast<std::int32_t>(chain[i + 1]) >> 31;
         float *at = rows + (chain[i] & ~chain_start) * row;
-        if (chain[i] & chain_start)
-            for (int j = 0; j < N; ++j) {
-                before[j] = V{};
-                here[j] = load<V>(at + j * w);
-            }
-        const bool more = i + 1 < end && !(chain[i + 1] & chain_start);
-        const float *next = more ? rows + chain[i + 1] * row : nullptr;
+        const float *next =
+            rows + ((static_cast<std::int64_t>(chain[i + 1]) & ~std::int64_t{ends}) |
+                    (zero & ends)) * row;
+        const IntOf<V> goes_on = ~broadcast<IntOf<V>>(starts);
         for (int j = 0; j < N; ++j) {
-            const V after = more ? load<V>(next + j * w) : V{};
-            store(at + j * w, fma(factor, before[j] + after, here[j]));
-            before[j] = here[j];
-            here[j] = after;
+            const V here = load<V>(at + j * w);
+            const V before = (V)((IntOf<V>)last[j] & goes_on);
+            store(at + j * w, fma(factor, before + load<V>(next + j * w), here));
+            last[j] = here;
         }
     }
 }
@@ -82,7 +84,7 @@ void crf_blur(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, s
     with_width(lane1 - lane0, [&](auto v) {
         using V = decltype(v);
         in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
-            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, blur_weight);
+            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, lattice.length, blur_weight);
         });
     });
 }

@@ -85,7 +85,7 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
 
 std::vector<std::int64_t> Lattice::chain_split_points(std::int64_t axis, std::int64_t step) const {
     const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis)];
-    return split_points(static_cast<std::int64_t>(chain.size()), step,
+    return split_points(chain_length(axis), step,
                         [&](std::size_t i) { return (chain[i] & chain_start) != 0; });
 }
 

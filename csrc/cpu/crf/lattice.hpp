@@ -32,6 +32,11 @@ struct Lattice {
     // The pass of number i, of passes * corners: the axis it goes along.
     std::int64_t axis(std::int64_t i) const { return axis_of_pass(i, view.corners); }
 
+    // Vertices of the chains of an axis.
+    std::int64_t chain_length(std::int64_t axis) const {
+        return static_cast<std::int64_t>(chains[static_cast<std::size_t>(axis)].size()) -
+               chain_margin;
+    }
     // Where chains of an axis may be cut into tasks of about so many vertices.
     std::vector<std::int64_t> chain_split_points(std::int64_t axis, std::int64_t step) const;
 

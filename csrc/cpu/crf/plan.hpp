@@ -39,6 +39,7 @@ struct CrfLattice {
 };
 
 constexpr std::uint32_t chain_start = 0x80000000u;
+constexpr std::int64_t chain_margin = 12; // starts behind the last chain, which are read
 
 // A Gaussian of places: separable, on a grid with a node every `step` pixels. Up(x, k) spreads a
 // pixel over its two nodes; K = Up G Up^T.

@@ -113,8 +113,10 @@ void CrfOnLattice::Run::set_up(bool keep) {
         weights.push_back(weight);
         if (lattice) {
             Lattice &own_lattice = *solver.lattices_[i];
-            own_lattice.sums.reserve(own_lattice.view.length * row);
-            own_lattice.rows.reserve(own_lattice.view.length * row);
+            for (Floats *values : {&own_lattice.sums, &own_lattice.rows}) {
+                values->reserve((own_lattice.view.length + 1) * row);
+                std::fill_n(values->data() + own_lattice.view.length * row, row, 0.0f);
+            }
             own_lattice.view.sums = own_lattice.sums.data(),
             own_lattice.view.rows = own_lattice.rows.data();
             lattices.push_back(own_lattice.view);
@@ -222,7 +224,7 @@ void CrfOnLattice::Run::filter_lanes(const Lattice &lattice, const CrfLattice &v
     for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
         const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
         table.crf_blur(view, row, lane0, lane1, chain.data(), 0,
-                       static_cast<std::int64_t>(chain.size()), lattice.blur_weight);
+                       lattice.chain_length(lattice.axis(i)), lattice.blur_weight);
     }
 }
 

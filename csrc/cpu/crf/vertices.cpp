@@ -332,12 +332,13 @@ std::vector<std::uint32_t> Vertices::chains_along(std::int64_t axis) const {
         follows[row_[i]] = adjacent.follows[i];
         if (adjacent.after[i] != nobody) next[row_[i]] = row_[adjacent.after[i]];
     }
-    chain.reserve(size());
+    chain.reserve(size() + chain_margin);
     for (std::uint32_t row = 0; row < rows_; ++row) {
         if (follows[row] || next[row] == nobody) continue;
         chain.push_back(row | chain_start);
         for (std::uint32_t at = next[row]; at != nobody; at = next[at]) chain.push_back(at);
     }
+    chain.insert(chain.end(), chain_margin, chain_start);
     return chain;
 }
 
