@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import hypothesis
 import numpy as np
 import on_device
 import pytest
+from chromium import start_chromium
 from fake_devices import Runtime
+from web_package import build_web_package
 
 import segpost
 from segpost._backends import registry
-from segpost._core import contract, extensions
+from segpost._core import contract, cuda_module, extensions
 
 TORCH = importlib.util.find_spec("torch")
 
@@ -81,13 +85,22 @@ def fast_backend(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
+def frequent_switches() -> Iterator[None]:
+    """Threads that take turns after every few steps, where Python has a lock of all threads."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """The emulated runtime in the place of the real one."""
     problem = on_device.missing(on_device.EMULATED)
     if problem:
         pytest.skip(problem)
     runtime = Runtime(on_device.backend(on_device.EMULATED).gpu.runtime)
-    monkeypatch.setattr(extensions, "cuda_runtime", lambda: runtime)
+    monkeypatch.setattr(cuda_module, "cuda_runtime", lambda: runtime)
     monkeypatch.setattr(registry, "_loaded", {})
     yield runtime
     runtime.captured = False
@@ -145,3 +158,18 @@ def scene(classes: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     logits = 12 - distance * (24 / max(height, width)) + random.normal(0, 0.3, distance.shape)
     result: np.ndarray = logits.astype(np.float32)
     return result
+
+
+@pytest.fixture(scope="session")
+def web_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the package of JavaScript, built once; skipped without what builds it."""
+    if not os.environ.get("SEGPOST_REQUIRE_BROWSER"):
+        pytest.importorskip("ziglang")
+    return build_web_package(tmp_path_factory.mktemp("web"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, one for all tests."""
+    with start_chromium() as started:
+        yield started

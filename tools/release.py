@@ -28,8 +28,9 @@ VERSIONS = {
     "pyproject.toml": r'^version = "([^"]+)"',
     "CITATION.cff": r"^version: (\S+)",
     "tools/conda/recipe.yaml": r'^  version: "?([^"\s]+)',
+    "web/package.json": r'^  "version": "([^"]+)"',
 }
-INSTALL = 'pip install -c constraints.txt -e ".[release]"'
+INSTALL = 'pip install -c constraints.txt -e ".[test,release]"'
 
 
 class StepFailed(Exception):
@@ -59,7 +60,7 @@ class Step(NamedTuple):
     name: str
     words: str
     check: Callable[[Release], None] | None = None
-    commands: Sequence[str] = ()  # {python}, {dist}, {sdist}, {wheel} and {tests} are put in
+    commands: Sequence[str] = ()  # {python}, {dist}, {wheel} and {tests} are put in
     variables: Sequence[str] = ()  # of the environment of the commands: NAME=VALUE
     is_quick: bool = False
 
@@ -75,6 +76,8 @@ def find_version(release: Release, name: str) -> str:
 def check_versions(release: Release) -> None:
     """Check that the version is the same in every file, and that of the tag."""
     versions = {name: find_version(release, name) for name in VERSIONS}
+    for pinned in re.findall(r'"segpost-cuda==([^;"]+)', release.read("pyproject.toml")):
+        versions["the extra cuda"] = pinned
     if release.tag is not None:
         versions["the tag"] = release.tag.removeprefix("v")
     wrong = [f"{name} has {text}" for name, text in versions.items() if text != release.version]
@@ -130,29 +133,46 @@ STEPS = (
         ),
         is_quick=True,
     ),
-    Step("sdist", "the source distribution", commands=("{python} -m build --sdist -o {dist}",)),
     Step(
-        "wheel",
-        "a compiled wheel, from the source distribution",
-        commands=("{python} -m pip wheel -q --no-deps -w {dist} {sdist}",),
-        variables=("SEGPOST_REQUIRE_NATIVE=1", "SEGPOST_CUDA=OFF"),
+        "workflows",
+        "workflows have no known weakness",
+        commands=("zizmor --offline --no-progress --min-severity medium .github",),
+        is_quick=True,
     ),
     Step(
         "pure",
-        "the wheel for every platform, from the source distribution",
-        commands=(
-            "{python} -m pip wheel -q --no-deps -w {dist} -C wheel.py-api=py3 "
-            "-C wheel.platlib=false {sdist}",
-        ),
-        variables=("SEGPOST_NATIVE=OFF",),
+        "the source distribution, and the wheel for every platform from it",
+        commands=("{python} -m tools.wheels pure --dist {dist}",),
     ),
     Step(
-        "metadata",
-        "what an index checks, and what wheels contain",
-        commands=(
-            "twine check --strict {dist}/*.tar.gz {dist}/*.whl",
-            "check-wheel-contents {dist}/*.whl",
-        ),
+        "wheels",
+        "the wheels of all platforms that are compiled here",
+        commands=("{python} -m tools.wheels build --dist {dist}",),
+    ),
+    Step(
+        "cuda",
+        "the wheels of segpost-cuda, by nvcc",
+        commands=("{python} -m tools.wheels.cuda --dist {dist}",),
+    ),
+    Step(
+        "audit",
+        "what an index checks, and what wheels and binaries contain",
+        commands=("{python} -m tools.wheels audit --dist {dist}",),
+    ),
+    Step(
+        "installed",
+        "the tests of wheels, with the Pythons of this machine",
+        commands=("{python} -m tools.wheels test --dist {dist}",),
+    ),
+    Step(
+        "platforms",
+        "the wheel of AArch64 under QEMU, the library of Windows under wine",
+        commands=("{python} -m tools.wheels aarch64 windows",),
+    ),
+    Step(
+        "reproduce",
+        "one wheel, built twice: the same bytes",
+        commands=("{python} -m tools.wheels reproduce --target linux-x86_64 --python 3.11",),
     ),
     Step(
         "docs",
@@ -184,12 +204,12 @@ def fill_command(command: str, release: Release) -> str:
         "dist": str(release.dist),
         "tests": str(release.dist / "environment"),
     }
-    for name, pattern in (("sdist", "segpost-*.tar.gz"), ("wheel", "segpost-*-cp*.whl")):
-        if f"{{{name}}}" in command:
-            files = sorted(release.dist.glob(pattern))
-            if len(files) != 1:
-                raise StepFailed(f"{release.dist} has {len(files)} of {pattern}: run step {name}")
-            paths[name] = str(files[0])
+    if "{wheel}" in command:
+        pattern = f"segpost-*-cp3{sys.version_info.minor}-manylinux*_{os.uname().machine}.whl"
+        files = sorted(release.dist.glob(pattern))
+        if len(files) != 1:
+            raise StepFailed(f"{release.dist} has {len(files)} of {pattern}: run step wheels")
+        paths["wheel"] = str(files[0])
     return command.format(**{name: shlex.quote(path) for name, path in paths.items()})
 
 

@@ -5,6 +5,7 @@
 #include "bindings/decoding.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
+#include "bindings/failures.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/objects.hpp"
 #include "bindings/panoptic.hpp"
@@ -15,6 +16,7 @@
 #include "cpu/runtime/pool.hpp"
 #include "segpost/capi.h"
 
+#include <string>
 #include <vector>
 
 namespace segpost::bindings {
@@ -262,6 +264,17 @@ py::list levels() {
     return names;
 }
 
+// Throws, which is an ImportError, where libsegpost is of another version: its kernels would read
+// the jobs of this module by other layouts.
+const segpost_api *api_of_this_version() {
+    const segpost_api *api = segpost_get_api(SEGPOST_ABI);
+    const std::string version = api ? api->version : "another ABI";
+    if (version != SEGPOST_VERSION)
+        throw py::import_error("libsegpost is of version " + version + ", and _cpu of version " +
+                               SEGPOST_VERSION);
+    return api;
+}
+
 } // namespace
 } // namespace segpost::bindings
 
@@ -269,7 +282,13 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     using namespace segpost;
     using namespace segpost::bindings;
     using py::arg;
-    kernels(); // throws on a processor without any level, which is an ImportError
+    const segpost_api *api = api_of_this_version();
+    try {
+        kernels(); // throws on a processor without any level, which is an ImportError
+    } catch (...) {
+        rethrow_known(std::current_exception());
+    }
+    py::register_local_exception_translator(&rethrow_known);
     m.doc() = "The native CPU kernels; arguments are checked by the Python layer.";
     m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"),
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
@@ -307,11 +326,14 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     bind_counts(m);
     bind_crf(m);
     bind_queries(m);
+    // Names that later calls only read: two threads that made them at once could wait for ever, one
+    // for the other and that one for Python.
+    axis_names();
     m.def("bind_records", &bind_records, arg("contract"));
     bind_dlpack(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
-    m.attr("_capi") =
-        py::capsule(segpost_get_api(SEGPOST_ABI), "segpost._cpu._capi", [](PyObject *) {});
+    m.attr("_capi") = py::capsule(api, "segpost._cpu._capi", [](PyObject *) {});
+    m.attr("version") = SEGPOST_VERSION;
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
     m.def("use_level", &use_level, arg("name"));

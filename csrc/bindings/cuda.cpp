@@ -162,9 +162,9 @@ void confusion_logits(const Record<records::Logits> &logits, const py::object &a
 }
 
 py::tuple device_count() {
-    const char *problem = nullptr;
+    std::string problem;
     const int count = gpu::device_count(problem);
-    return py::make_tuple(count, problem ? py::object(py::str(problem)) : py::none());
+    return py::make_tuple(count, count ? py::none() : py::object(py::str(problem)));
 }
 
 std::uintptr_t allocate(std::size_t bytes) {
@@ -273,6 +273,8 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     bind_queries_on_device(module);
     module.def("bind_records", &bind_records, py::arg("contract"));
     module.def("device_count", &device_count);
+    module.def("architectures", [] { return SEGPOST_CUDA_ARCHITECTURES; });
+    module.def("capability", &segpost::gpu::capability, py::arg("device"));
     module.def("device_of", &device_of, py::arg("place"));
     module.def("use_device", &use_device, py::arg("device"));
     module.def("allocate", &allocate, py::arg("bytes"));

@@ -65,13 +65,29 @@ const Kind *kind_of(const Tensor &tensor) {
     return nullptr;
 }
 
+PyObject *attribute_name() {
+    static PyObject *const name = PyUnicode_InternFromString("__dlpack_c_exchange_api__");
+    return name;
+}
+
+// A value of a dict that other threads may change, or nothing.
+py::object lookup(PyObject *dict, PyObject *key) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *value = nullptr;
+    if (PyDict_GetItemRef(dict, key, &value) < 0) PyErr_Clear();
+    return py::reinterpret_steal<py::object>(value);
+#else
+    return py::reinterpret_borrow<py::object>(PyDict_GetItem(dict, key));
+#endif
+}
+
 // The type's own functions: a type that inherits the attribute may mean something else by its data.
 const Exchange *exchange_of(PyTypeObject *type) {
-    static PyObject *const attribute = PyUnicode_InternFromString("__dlpack_c_exchange_api__");
     constexpr const char *name = "dlpack_exchange_api";
-    PyObject *capsule = type->tp_dict ? PyDict_GetItem(type->tp_dict, attribute) : nullptr;
-    if (!capsule || !PyCapsule_IsValid(capsule, name)) return nullptr;
-    auto *exchange = static_cast<const Exchange *>(PyCapsule_GetPointer(capsule, name));
+    if (!type->tp_dict) return nullptr;
+    const auto capsule = lookup(type->tp_dict, attribute_name());
+    if (!capsule || !PyCapsule_IsValid(capsule.ptr(), name)) return nullptr;
+    auto *exchange = static_cast<const Exchange *>(PyCapsule_GetPointer(capsule.ptr(), name));
     while (exchange && exchange->major > 1) exchange = exchange->older;
     return exchange && exchange->major == 1 && exchange->show ? exchange : nullptr;
 }
@@ -128,6 +144,9 @@ py::object import_dlpack(const py::object &value) {
 
 } // namespace
 
-void bind_dlpack(py::module_ &m) { m.def("import_dlpack", &import_dlpack, py::arg("value")); }
+void bind_dlpack(py::module_ &m) {
+    attribute_name();
+    m.def("import_dlpack", &import_dlpack, py::arg("value"));
+}
 
 } // namespace segpost::bindings

@@ -6,33 +6,19 @@
 // process instead, which is what Python does from 3.14 on.
 #pragma once
 
-#include "bindings/convert.hpp"
-
-#include <unistd.h>
+#include <Python.h>
 
 namespace segpost::bindings {
 
-[[noreturn]] inline void wait_forever() noexcept {
-    for (;;) pause();
-}
-
-// `take` calls functions of Python, which are C: what comes out of them is the unwinding of
-// pthread_exit. It must not be caught, so its handler never ends.
-template <class Take> inline void take_gil(const Take &take) noexcept {
-    try {
-        take();
-    } catch (...) {
-        wait_forever();
-    }
-}
+// Functions of Python that take the GIL; where Python ends the thread, they never return.
+void restore_thread(PyThreadState *state) noexcept;
+PyGILState_STATE ensure_gil() noexcept;
 
 // Releases the GIL, which the thread holds, until the end of the block.
 class ReleasedGil {
   public:
     ReleasedGil() : state_(PyEval_SaveThread()) {}
-    ~ReleasedGil() {
-        take_gil([this] { PyEval_RestoreThread(state_); });
-    }
+    ~ReleasedGil() { restore_thread(state_); }
     ReleasedGil(const ReleasedGil &) = delete;
     ReleasedGil &operator=(const ReleasedGil &) = delete;
 
@@ -43,15 +29,13 @@ class ReleasedGil {
 // Holds the GIL until the end of the block, in a thread that has released it.
 class HeldGil {
   public:
-    HeldGil() {
-        take_gil([this] { state_ = PyGILState_Ensure(); });
-    }
+    HeldGil() : state_(ensure_gil()) {}
     ~HeldGil() { PyGILState_Release(state_); }
     HeldGil(const HeldGil &) = delete;
     HeldGil &operator=(const HeldGil &) = delete;
 
   private:
-    PyGILState_STATE state_ = PyGILState_UNLOCKED;
+    PyGILState_STATE state_;
 };
 
 } // namespace segpost::bindings

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "capi/arrays.hpp"
-#include "capi/axes.hpp"
 #include "capi/crf.hpp"
 #include "capi/masks.hpp"
 #include "capi/regions.hpp"
+#include "capi/sampled.hpp"
 #include "capi/status.hpp"
 #include "cpu/runtime/pool.hpp"
 
@@ -49,54 +49,13 @@ struct Tables {
     }
 };
 
-// Logits on the grid of an output.
-struct Sampled {
-    segpost_argmax_options options;
-    std::optional<AxisTables> y, x;
-
-    Sampled(const segpost_argmax_options *given, const Logits &logits, std::int64_t h,
-            std::int64_t w, bool needs_labels)
-        : options(options_of(given)) {
-        require(options.grid >= SEGPOST_HALF_PIXEL && options.grid <= SEGPOST_ASYMMETRIC,
-                "grid is unknown: " + std::to_string(options.grid));
-        require(options.nan == SEGPOST_NAN_RAISE || options.nan == SEGPOST_NAN_PROPAGATE,
-                "nan is unknown: " + std::to_string(options.nan));
-        if (options.scale == 0) options.scale = 1;
-        require(options.scale > 0 && std::isfinite(options.scale) &&
-                    std::isfinite(options.zero_point),
-                "scale must be positive and finite");
-        require(options.has_threshold || logits.c > 1 || !needs_labels,
-                "logits have one class, so every label would be 0; a sigmoid head needs "
-                "has_threshold");
-        require(!options.has_threshold || logits.c == 1,
-                "threshold is for logits of one class, got " + std::to_string(logits.c));
-        require(!options.has_threshold || std::isfinite(options.threshold),
-                "threshold must be finite");
-        if ((h != logits.h || w != logits.w) && h > 0 && w > 0 && logits.h > 0 && logits.w > 0) {
-            const auto grid = static_cast<segpost_grid>(options.grid);
-            y.emplace(logits.h, h, grid), x.emplace(logits.w, w, grid);
-        } else {
-            require(h == logits.h && w == logits.w, "logits have no pixels to resample");
-        }
-    }
-    template <class Job> void put(Job &job) const {
-        job.resample = y.has_value();
-        if (y) job.y = y->view(), job.x = x->view();
-        job.has_threshold = options.has_threshold;
-        job.threshold = options.threshold / options.scale + options.zero_point;
-        job.scale = options.scale, job.zero_point = options.zero_point;
-    }
-    bool propagates() const { return options.nan == SEGPOST_NAN_PROPAGATE; }
-};
-
 int argmax(const segpost_array *logits, const segpost_argmax_options *given,
            const segpost_array *labels, const segpost_array *color, const segpost_array *confidence,
            const segpost_array *overlay, segpost_report *report) {
     return catch_all(report, [&] {
         ArgmaxJob job;
-        job.logits = logits_view(logits);
         job.labels = map_view(labels, "labels", kind(SEGPOST_UINT8) | kind(SEGPOST_INT32), true);
-        const Sampled sampled(given, job.logits, job.labels.h, job.labels.w, true);
+        const Sampled sampled(given, logits_view(logits), job.labels.h, job.labels.w, true);
         sampled.put(job);
         const std::int64_t classes = job.classes();
         require(job.labels.n == job.logits.n, "labels are of " + std::to_string(job.labels.n) +
@@ -135,7 +94,6 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
             require(same_pixels(confidence_map, job.labels),
                     "confidence does not have the labels' pixels");
             if (job.has_threshold) {
-                sigmoid.logits = job.logits;
                 sampled.put(sigmoid);
                 sigmoid.confidence = confidence_map.data,
                 sigmoid.conf_bytes = confidence_map.dtype == DType::u8;
@@ -156,8 +114,7 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
                 errors.undefined_first = confidence_errors.undefined_first;
             }
         }
-        return to_status(errors, job.logits, job.labels.h, job.labels.w, sampled.propagates(),
-                         confidence ? "confidence" : "label", report);
+        return sampled.status(errors, confidence ? "confidence" : "label", report);
     });
 }
 
@@ -165,10 +122,9 @@ int softmax(const segpost_array *logits, const segpost_argmax_options *given,
             const segpost_array *probabilities, segpost_report *report) {
     return catch_all(report, [&] {
         SoftmaxJob job;
-        job.logits = logits_view(logits);
         check_output(probabilities, "probabilities", 4, kind(SEGPOST_FLOAT32));
         const std::int64_t *shape = probabilities->shape;
-        const Sampled sampled(given, job.logits, shape[2], shape[3], false);
+        const Sampled sampled(given, logits_view(logits), shape[2], shape[3], false);
         sampled.put(job);
         require(shape[0] == job.logits.n && shape[1] == job.logits.c,
                 "probabilities must have the logits' images and classes, got " +
@@ -178,8 +134,7 @@ int softmax(const segpost_array *logits, const segpost_argmax_options *given,
         job.prob_h = probabilities->strides[2], job.prob_w = probabilities->strides[3];
         LogitErrors errors;
         if (shape[0] && shape[2] && shape[3]) launch_softmax(job, no_cancellation, errors);
-        return to_status(errors, job.logits, shape[2], shape[3], sampled.propagates(),
-                         "probabilities", report);
+        return sampled.status(errors, "probabilities", report);
     });
 }
 
@@ -261,9 +216,8 @@ int confusion_matrix_of_logits(const segpost_array *logits, const segpost_argmax
                                std::int64_t *counts, segpost_report *report) {
     return catch_all(report, [&] {
         ConfusionLogitsJob job;
-        job.argmax.logits = logits_view(logits);
         job.target = map_view(target, "target", integers, false);
-        const Sampled sampled(given, job.argmax.logits, job.target.h, job.target.w, true);
+        const Sampled sampled(given, logits_view(logits), job.target.h, job.target.w, true);
         sampled.put(job.argmax);
         require(job.argmax.classes() == classes,
                 "logits have " + std::to_string(job.argmax.classes()) +
@@ -275,8 +229,7 @@ int confusion_matrix_of_logits(const segpost_array *logits, const segpost_argmax
         LogitErrors errors;
         if (job.target.n && job.target.h && job.target.w)
             launch_confusion_logits(job, no_cancellation, counts, errors);
-        return to_status(errors, job.argmax.logits, job.target.h, job.target.w,
-                         sampled.propagates(), "label", report);
+        return sampled.status(errors, "label", report);
     });
 }
 

@@ -1,7 +1,5 @@
 #include "capi/status.hpp"
 
-#include <cstdio>
-
 namespace segpost::capi {
 namespace {
 
@@ -12,11 +10,12 @@ std::string place_text(std::int64_t flat, std::int64_t h, std::int64_t w) {
 
 } // namespace
 
-int set_report(segpost_report *report, int status, const std::string &text, std::int64_t bad,
+int set_report(segpost_report *report, int status, std::string_view text, std::int64_t bad,
                std::int64_t first) {
     if (!report) return status;
     report->bad = bad, report->first = first;
-    std::snprintf(report->message, sizeof report->message, "%s", text.c_str());
+    text = text.substr(0, sizeof report->message - 1);
+    report->message[text.copy(report->message, text.size())] = 0;
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "capi/arrays.hpp"
 #include "cpu/runtime/launch.hpp"
@@ -13,8 +14,8 @@ namespace segpost::capi {
 
 inline bool no_cancellation() { return false; }
 
-// Fills the report, if there is one, and returns the status.
-int set_report(segpost_report *report, int status, const std::string &text, std::int64_t bad = 0,
+// Fills the report, if there is one, and returns the status. Allocates nothing.
+int set_report(segpost_report *report, int status, std::string_view text, std::int64_t bad = 0,
                std::int64_t first = -1);
 
 // Calls `work`; an exception becomes a status, because a caller in C cannot catch it.

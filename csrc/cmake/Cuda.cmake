@@ -1,5 +1,6 @@
 # The CUDA backend is a module of its own, built where CudaWanted.cmake says so and nvcc works. Trouble with CUDA costs
-# CUDA, not the installation, unless SEGPOST_CUDA=ON asks for an error.
+# CUDA, not the installation, unless SEGPOST_CUDA=ON asks for an error. `package` is where it is installed: in segpost,
+# or in segpost_cuda.
 include(${CMAKE_CURRENT_LIST_DIR}/CudaWanted.cmake)
 
 # Where the kernels find gpu.hpp.
@@ -33,7 +34,7 @@ function(segpost_cuda_architectures result)
     endif()
 endfunction()
 
-macro(segpost_cuda_backend)
+macro(segpost_cuda_backend package)
     segpost_cuda_wanted(segpost_cuda_is_wanted segpost_cuda_reason)
     if(NOT segpost_cuda_is_wanted)
         message(STATUS "No CUDA backend: ${segpost_cuda_reason}")
@@ -49,12 +50,12 @@ macro(segpost_cuda_backend)
             set(CMAKE_CUDA_STANDARD_REQUIRED ON)
             set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
             find_package(CUDAToolkit)
-            segpost_cuda_module()
+            segpost_cuda_module(${package})
         endif()
     endif()
 endmacro()
 
-function(segpost_cuda_module)
+function(segpost_cuda_module package)
     if(NOT TARGET CUDA::cudart_static)
         segpost_no_cuda("the static CUDA runtime is missing")
         return()
@@ -81,9 +82,11 @@ function(segpost_cuda_module)
     target_compile_options(_cuda_kernels PRIVATE -fmad=false -Xcompiler=-Wall,-Wextra,-ffp-contract=off
         $<$<BOOL:${SEGPOST_WERROR}>:-Werror=all-warnings>)
     file(GLOB bindings CONFIGURE_DEPENDS csrc/bindings/*_cuda.cpp)
-    pybind11_add_module(_cuda MODULE csrc/bindings/cuda.cpp ${bindings} $<TARGET_OBJECTS:_cuda_kernels>)
+    pybind11_add_module(_cuda MODULE csrc/bindings/cuda.cpp ${segpost_gil_source} ${bindings} $<TARGET_OBJECTS:_cuda_kernels>)
     segpost_options(_cuda)
     set_target_properties(_cuda PROPERTIES LINKER_LANGUAGE CXX)
     target_link_libraries(_cuda PRIVATE CUDA::cudart_static)
-    install(TARGETS _cuda DESTINATION segpost)
+    list(JOIN architectures " " listed)
+    target_compile_definitions(_cuda PRIVATE SEGPOST_CUDA_ARCHITECTURES="${listed}")
+    install(TARGETS _cuda DESTINATION ${package})
 endfunction()

@@ -1,14 +1,16 @@
 # One source, several objects: *.simd.cpp is compiled once for every SIMD level, in a namespace of that
 # level, and one table a level is found at run time.
 
-set(segpost_simd_guard "${CMAKE_CURRENT_LIST_DIR}/NoWeakSymbols.cmake")
+set(segpost_simd_guard "${CMAKE_CURRENT_LIST_DIR}/LevelSymbols.cmake")
 set(segpost_levels_template "${CMAKE_CURRENT_SOURCE_DIR}/csrc/cpu/runtime/levels.cpp.in")
 
 function(segpost_options target)
     # No contraction: a fused multiply-add in the definition would make labels depend on the machine.
-    target_compile_options(${target} PRIVATE
-        -Wall -Wextra -ffp-contract=off -fno-math-errno -fno-trapping-math
-        $<$<BOOL:${SEGPOST_WERROR}>:-Werror>)
+    segpost_driver_options(options -Wall -Wextra -ffp-contract=off -fno-math-errno -fno-trapping-math)
+    if(SEGPOST_WERROR)
+        segpost_driver_options(strict -Werror)
+    endif()
+    target_compile_options(${target} PRIVATE ${options} ${strict})
     # Includes are written from csrc/: "ops/view.hpp", and "segpost/capi.h" as a user writes it.
     target_include_directories(${target} PRIVATE
         ${CMAKE_CURRENT_SOURCE_DIR}/csrc ${CMAKE_CURRENT_SOURCE_DIR}/csrc/include)
@@ -37,10 +39,12 @@ function(segpost_simd_sources target)
         add_library(${target}_${level} OBJECT ${ARGN})
         segpost_options(${target}_${level})
         target_compile_definitions(${target}_${level} PRIVATE
-            SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
+            SEGPOST_BUILDS_LIBRARY SEGPOST_LEVEL=${level} SEGPOST_LEVEL_HEADER="cpu/simd/${level}.hpp")
         # GCC 12 sees uninitialized variables in its own AVX-512 header.
+        segpost_driver_options(options -O3 -Wno-psabi -Wno-uninitialized)
+        segpost_driver_options(flags ${segpost_${level}_flags} ${segpost_vector_options})
         target_compile_options(${target}_${level} PRIVATE
-            -O3 -Wno-psabi -Wno-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> ${segpost_${level}_flags})
+            ${options} $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> ${flags})
         target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${level}>)
         string(APPEND declarations "namespace ${level} { extern const KernelTable table; }\n")
         string(APPEND levels
@@ -48,7 +52,7 @@ function(segpost_simd_sources target)
         # Optimised objects only: without inlining every template is a symbol of its own.
         if(CMAKE_BUILD_TYPE STREQUAL Release AND CMAKE_NM AND NOT SEGPOST_SANITIZE)
             add_custom_command(TARGET ${target} PRE_LINK
-                COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=$<TARGET_OBJECTS:${target}_${level}>"
+                COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLEVEL=${level} "-DOBJECTS=$<TARGET_OBJECTS:${target}_${level}>"
                     -P ${segpost_simd_guard}
                 VERBATIM)
         endif()

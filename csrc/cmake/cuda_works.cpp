@@ -2,6 +2,6 @@
 #include "cuda/runtime/launch.hpp"
 
 int main() {
-    const char *problem = nullptr;
+    std::string problem;
     return segpost::gpu::device_count(problem) < 0;
 }

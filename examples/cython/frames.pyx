@@ -2,6 +2,7 @@
 """Labels, pictures and counts of many frames in one loop without the GIL."""
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memset
 from segpost cimport capi
 
 import numpy as np
@@ -37,21 +38,10 @@ def count_frames(
     cdef capi.segpost_report report
     cdef int status = capi.SEGPOST_OK
 
-    options = capi.segpost_argmax_options(
-        struct_size=sizeof(capi.segpost_argmax_options),
-        grid=capi.SEGPOST_HALF_PIXEL,
-        nan=capi.SEGPOST_NAN_RAISE,
-        has_threshold=0,
-        fast_confidence=0,
-        threshold=0,
-        scale=1,
-        zero_point=0,
-        palette=&palette[0, 0],
-        palette_size=palette.shape[0],
-        image=NULL,
-        alpha=NULL,
-        alpha_count=0,
-    )
+    memset(&options, 0, sizeof(options))  # zeros are the defaults, of options to come too
+    options.struct_size = sizeof(options)
+    options.palette = &palette[0, 0]
+    options.palette_size = palette.shape[0]
     with nogil:
         for n in range(count):
             given = capi.segpost_packed(<void *>&logits[n, 0, 0, 0], capi.SEGPOST_FLOAT32, 4, small)

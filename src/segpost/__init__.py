@@ -8,7 +8,11 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from segpost._core.extensions import refuse_subinterpreter, warn_without_native
+from segpost._core.extensions import (
+    find_library_on_windows,
+    refuse_subinterpreter,
+    warn_without_native,
+)
 from segpost._moved import register_moved_modules
 
 if TYPE_CHECKING:
@@ -235,21 +239,33 @@ _SUBJECTS = (
 _ADAPTERS = ("compat", "torch", "torchmetrics", "typing")  # shown where they are imported
 
 
+def _import(path: str) -> Any:
+    """Import a module; again where two threads wait for each other's modules.
+
+    Python finds that out, and ends the import of one of them.
+    """
+    while True:
+        try:
+            return importlib.import_module(path)
+        except RuntimeError as error:
+            if "deadlock detected" not in str(error):
+                raise
+
+
 if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
 
     def __getattr__(name: str) -> Any:
         if name in _MODULE_OF:
-            value = getattr(importlib.import_module(f"segpost.{_MODULE_OF[name]}"), name)
+            value = getattr(_import(f"segpost.{_MODULE_OF[name]}"), name)
             globals()[name] = value
             return value
         if name == "__version__":
-            config = importlib.import_module("segpost._backends.config")
-            return config.package_version()
+            return importlib.import_module("segpost._core.version").package_version()
         moved = sys.modules.get(f"segpost.{name}")  # an old path that was imported
         if moved is not None:
             return moved
         if name in _SUBJECTS:
-            return importlib.import_module(f"segpost.{name}")
+            return _import(f"segpost.{name}")
         if name.startswith("_"):
             raise AttributeError(f"module 'segpost' has no attribute {name!r}")
         from segpost._core.name_cures import missing_name_error
@@ -266,5 +282,6 @@ register_moved_modules()
 del register_moved_modules
 
 refuse_subinterpreter()
+find_library_on_windows()
 warn_without_native()
-del warn_without_native
+del find_library_on_windows, warn_without_native

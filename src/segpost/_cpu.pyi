@@ -18,6 +18,7 @@ from segpost._core.contract import (
 from segpost._core.sampling import Axes, Axis, FilterTaps, VolumeAxes
 
 compiler: str
+version: str
 
 def argmax(
     logits: Logits,

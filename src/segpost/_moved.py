@@ -34,7 +34,7 @@ MOVED = {
     "images": ("metrics.per_image",),
     "instances": ("metrics.instances",),
     "letterbox": ("spatial.letterbox",),
-    "matrix": ("metrics.matrix",),
+    "matrix": ("metrics.matrix", "metrics.counts"),
     "merger": ("spatial.merger", "spatial.tiling"),
     "palette": ("color.operations",),
     "postprocess": ("pipeline.api",),
@@ -83,8 +83,8 @@ class MovedModule(ModuleType):
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
         """Refuse a call of a module, which a function of another name is meant by."""
-        known = sys.modules["segpost"].__all__
-        cures = [f": call segpost.{one}" for one in known if one.lower() == self._name]
+        names = sys.modules["segpost"].__all__
+        cures = [f": call segpost.{one}" for one in names if one.lower() == self._name]
         raise TypeError(f"{self.__name__} is a module{cures[0] if cures else ''}")
 
 

@@ -56,6 +56,12 @@ cdef extern from "segpost/capi.h" nogil:
         int64_t first
         char message[400]
 
+    ctypedef struct segpost_letterbox:
+        int64_t image[2]
+        int64_t input[2]
+        int64_t content[2]
+        int64_t offset[2]
+
     ctypedef struct segpost_argmax_options:
         size_t struct_size
         int32_t grid
@@ -70,6 +76,7 @@ cdef extern from "segpost/capi.h" nogil:
         const segpost_array *image
         const double *alpha
         int64_t alpha_count
+        const segpost_letterbox *letterbox
 
     ctypedef struct segpost_crf_options:
         size_t struct_size

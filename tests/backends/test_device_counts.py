@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 import segpost
 from segpost import ConfusionMatrix
 from segpost._backends import registry
-from segpost._core import arrays, device_arrays, extensions
+from segpost._core import arrays, cuda_module, device_arrays
 from segpost._core.device import DeviceContext, context_of
 
 LATER = pytest.mark.parametrize("check", ["deferred", "off"])
@@ -231,7 +231,7 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     if problem:
         pytest.skip(problem)
     backend = on_device.backend(name)
-    monkeypatch.setattr(extensions, "cuda_runtime", lambda: backend.gpu.runtime)
+    monkeypatch.setattr(cuda_module, "cuda_runtime", lambda: backend.gpu.runtime)
     monkeypatch.setattr(registry, "_loaded", {"cuda": backend.gpu})
 
     def there(array: np.ndarray) -> device_arrays.Result:
@@ -255,7 +255,7 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_graph_of_torch() -> None:
     """Operations that were captured give the same when the graph is run with other values."""
-    if extensions.cuda_problem() is not None or not torch.cuda.is_available():
+    if cuda_module.cuda_problem() is not None or not torch.cuda.is_available():
         pytest.skip("no device that torch knows")
     logits = torch.from_numpy(LOGITS).cuda()
     target = torch.from_numpy(segpost.argmax(LOGITS)).cuda()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from checkpoint_situations import SITUATIONS, Case, one_thread, output, small
 from checkpoint_situations_names import Windowed
-from checkpoint_situations_values import quantized  # the situations of both
+from checkpoint_situations_values import build_quantized  # the situations of both
 
 import segpost
 
@@ -68,7 +68,7 @@ def test_derived_buffers_are_hints_and_lost_parameters_are_not() -> None:
 def test_a_quantized_file_is_not_called_loadable() -> None:
     """torch refuses the copy, and so nothing of it counts as matched."""
     case = SITUATIONS["static_quantization"]()
-    assert type(case.saved["1.weight"]) is type(quantized().state_dict()["1.weight"])
+    assert type(case.saved["1.weight"]) is type(build_quantized().state_dict()["1.weight"])
     diff = segpost.compare_checkpoints(case.saved, case.model)
     assert diff.matched_share < 1
     assert "1.weight" not in diff.matched

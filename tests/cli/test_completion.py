@@ -23,17 +23,35 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The script of bash, as it is printed."""
+# A terminal of zsh's own, since its completion works only where keys are pressed.
+PRESS_TAB = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; print LOA''DED"
+zpty -r shell output '*LOADED*'
+zpty -w -n shell $'segpost run --grid \t\t'
+zpty -r shell output '*half_pixel*'
+print -r -- $output
+zpty -d shell
+"""
+
+
+def print_script(folder: Path, shell: str, name: str) -> Path:
+    """The script of a shell in a file, as it is printed, where that shell is installed."""
     pytest.importorskip("shtab")
-    if shutil.which("bash") is None:
-        pytest.skip("there is no bash")
-    command = [sys.executable, "-m", "segpost", "--print-completion", "bash"]
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    command = [sys.executable, "-m", "segpost", "--print-completion", shell]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    path = tmp_path_factory.mktemp("completion") / "segpost.bash"
+    path = folder / name
     path.write_text(done.stdout)
     return path
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script of bash."""
+    return print_script(tmp_path_factory.mktemp("completion"), "bash", "segpost.bash")
 
 
 def complete(script: Path, folder: Path, *words: str) -> set[str]:
@@ -52,6 +70,32 @@ def test_bash_completes_commands_options_choices_and_files(script: Path, tmp_pat
     assert complete(script, tmp_path, "evaluate", "--fail") == {"--fail-under"}
     assert complete(script, tmp_path, "run", "--grid", "") >= {"half_pixel", "align_corners"}
     assert complete(script, tmp_path, "run", "log") == {"logits.npy"}
+
+
+def test_fish_completes_commands_options_and_choices(tmp_path: Path) -> None:
+    """With a line of help each."""
+    path = print_script(tmp_path, "fish", "segpost.fish")
+    offered = {}
+    for line in ("segpost compare", "segpost run --gr", "segpost run --grid "):
+        program = f"source {path}; complete -C '{line}'"
+        done = subprocess.run(["fish", "-c", program], capture_output=True, text=True, check=True)
+        offered[line] = {row.partition("\t")[0] for row in done.stdout.splitlines()}
+    assert offered["segpost compare"] == {"compare", "compare-checkpoints"}
+    assert offered["segpost run --gr"] == {"--grid"}
+    assert offered["segpost run --grid "] == {"half_pixel", "align_corners", "asymmetric"}
+
+
+def test_zsh_completes_choices(tmp_path: Path) -> None:
+    """In a terminal, from a folder of $fpath."""
+    print_script(tmp_path, "zsh", "_segpost")
+    done = subprocess.run(
+        ["zsh", "-f", "-c", PRESS_TAB, "zsh", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert {name for name in ("align_corners", "half_pixel") if name in done.stdout}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

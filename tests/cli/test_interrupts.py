@@ -40,7 +40,7 @@ def run_program(
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [("numpy", "--version"), ("segpost.cli.installation", "info"), ("argparse", "--version")],
+    [("numpy", "info"), ("segpost.cli.installation", "info"), ("argparse", "--version")],
 )
 def test_ctrl_c_before_the_command(name: str, command: str) -> None:
     """While modules of all commands or of one are imported, and while arguments are read."""
@@ -51,6 +51,6 @@ def test_ctrl_c_before_the_command(name: str, command: str) -> None:
 
 def test_ctrl_c_that_is_ignored() -> None:
     """As in the background of a shell: the command is carried out."""
-    result = run_program("numpy", "SIG_IGN")
+    result = run_program("numpy", "SIG_IGN", "info")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("segpost ")
+    assert "segpost" in result.stdout

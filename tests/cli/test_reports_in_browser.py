@@ -6,20 +6,17 @@ are skipped, unless SEGPOST_REQUIRE_BROWSER is set.
 
 from __future__ import annotations
 
-import importlib
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from chromium import import_package
 from report_pages import ABSENT, make_pages
 
 pytestmark = pytest.mark.browser
 
-IS_REQUIRED = bool(os.environ.get("SEGPOST_REQUIRE_BROWSER"))
 REPORTS = ("demo", "evaluate", "diagnose", "compare")
 WIDE, NARROW = (1280, 900), (390, 844)
 POINTS_OF_A4 = (595, 842)
@@ -32,30 +29,11 @@ class Opened(NamedTuple):
     said: list[str]
 
 
-def import_package(name: str) -> Any:
-    """A package of the extra `browser`; where it is missing, the test is skipped or fails."""
-    return importlib.import_module(name) if IS_REQUIRED else pytest.importorskip(name)
-
-
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory, demo_scene: Any) -> dict[str, Path]:
     """The four reports."""
     pytest.importorskip("matplotlib.figure")
     return make_pages(tmp_path_factory.mktemp("reports"), demo_scene)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, without a network."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        assert not IS_REQUIRED, "SEGPOST_REQUIRE_BROWSER is set, and there is no chromium"
-        pytest.skip("there is no chromium")
-    sync_api = import_package("playwright.sync_api")
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -67,6 +67,10 @@ def test_entries_are_public() -> None:
         "segpost.metrics.DialectError",
         "segpost.metrics.distance_comparison.DistanceComparison",
         "segpost.metrics.distance_scores.SurfaceScores",
+        "segpost.runtimes.append_postprocess",
+        "segpost.runtimes.appending.result.AppendedModel",
+        "segpost.runtimes.appending.result.CheckReport",
+        "segpost.runtimes.library",
     }
 
 

@@ -60,18 +60,18 @@ def test_import_loads_no_module_of_a_subject() -> None:
 @pytest.mark.parametrize(
     ("names", "unused", "most", "most_others"),
     [
-        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 48, 12),
+        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 48, 13),
         (
             "colorize, overlay",
             ("labels", "spatial", "crf", "metrics", "pipeline", "render"),
-            45,
-            12,
+            46,
+            13,
         ),
         ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 101, 15),
         (
             "ConfusionMatrix",
             ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"),
-            130,
+            136,
             40,
         ),
     ],

@@ -45,7 +45,16 @@ PEERS = frozenset(
     ("docs/guides/coco.md", "docs/guides/runtimes/nnunet.md", "docs/guides/runtimes/torchio.md")
 )
 RUNTIMES = frozenset(
-    f"docs/guides/{name}.md" for name in ("runtimes/onnxruntime", "runtimes/openvino", "video")
+    f"docs/guides/{name}.md"
+    for name in (
+        "runtimes/append",
+        "runtimes/jax",
+        "runtimes/keras-hub",
+        "runtimes/litert",
+        "runtimes/onnxruntime",
+        "runtimes/openvino",
+        "video",
+    )
 )
 
 
@@ -129,7 +138,7 @@ def check_diagnosis(names: Names, printed: str) -> None:
 def check_letterbox(names: Names, printed: str) -> None:
     x, box = names["x"], names["box"]
     assert (x.shape, x.dtype) == ((3, 385, 385), np.float32)
-    np.testing.assert_allclose(x[:, 190, 60], inputs.normalized(inputs.COLORS)[0], atol=1e-5)
+    np.testing.assert_allclose(x[:, 190, 60], inputs.normalize(inputs.COLORS)[0], atol=1e-5)
     assert box.image_size == (inputs.SIZE, inputs.SIZE)
     check_halves(names["seg"].labels)
 

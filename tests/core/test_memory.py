@@ -147,7 +147,9 @@ def test_the_limit_of_the_address_space_counts(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_limit_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     (tmp_path / "memory.max").write_text("100\n")
-    monkeypatch.setattr(memory, "CGROUP_LIMITS", (tmp_path / "memory.max", tmp_path / "none"))
+    monkeypatch.setattr(
+        memory, "CGROUP_LIMITS", (str(tmp_path / "memory.max"), str(tmp_path / "none"))
+    )
     assert memory.memory_limit() == 100
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.memory_limit() != 100

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnosis_files import DATA, scene_of
-from diagnosis_scenes import CLASSES, SIZE, letterboxed, logits_of, pair, regions
+from diagnosis_scenes import CLASSES, SIZE, letterbox, logits_of, pair, regions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,12 +81,12 @@ def test_the_grid_is_found(made_for: str, told: Any, stride: int) -> None:
 def test_letterboxes_are_found(where: float) -> None:
     """The position of the image in the padded square is found."""
     _, labels, target = pair(seed=2)
-    found = segpost.diagnose(labels=letterboxed(labels, where), target=target)
+    found = segpost.diagnose(labels=letterbox(labels, where), target=target)
     (finding,) = found.findings
     assert finding.code == "letterbox"
     box = segpost.Letterbox.fit(SIZE, (256, 256), align="center" if where else "top_left")
     assert finding.evidence["letterbox"] == repr(box)
-    names: dict[str, Any] = {"np": np, "labels": letterboxed(labels, where)}
+    names: dict[str, Any] = {"np": np, "labels": letterbox(labels, where)}
     exec(finding.cure, names)
     assert (names["labels"] == target).mean() > 0.95
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 from corpus_counts import (
+    MAX_LIKELY,
     all_right_findings,
     all_verdicts,
     corpus_table,
@@ -17,7 +18,6 @@ from corpus_right import iter_right_runs
 from diagnosis_page import PAGE, table_on
 
 MIN_NAMED = 0.9  # share of the failing runs whose cause comes first
-MAX_LIKELY = 2  # findings in all right runs
 
 
 def test_some_right_runs_get_no_finding() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examined
-from diagnosis_scenes import CLASSES, SIZE, Failure, Run, logits_of, opened, pair, regions
+from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examine
+from diagnosis_scenes import CLASSES, SIZE, Failure, Run, logits_of, open_saved, pair, regions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ GRIDS = ("half_pixel", "align_corners", "asymmetric")
 )
 def test_every_failure_is_named(failure: Failure) -> None:
     """What was done wrong on purpose is among the findings, with evidence, a cure and a rank."""
-    found = examined(failure).diagnosis
+    found = examine(failure).diagnosis
     assert failure.code in found.codes
     assert not found.ok
     for finding in found.findings:
@@ -40,7 +40,7 @@ def test_every_failure_is_named(failure: Failure) -> None:
 @pytest.mark.parametrize("run", [*RIGHT, *RIGHT_OF_FILES], ids=lambda r: r.what)
 def test_right_runs_are_silent(run: Run) -> None:
     """Nothing is found where nothing is wrong."""
-    found = examined(run).diagnosis
+    found = examine(run).diagnosis
     assert found.codes == (), str(found)
 
 
@@ -52,7 +52,7 @@ def test_every_rule_has_a_failure() -> None:
 
 def test_every_rule_is_applied_in_right_runs() -> None:
     """The silence of a rule counts only where it was applied: each is, to inputs that it needs."""
-    checked = set().union(*(examined(run).checked for run in RIGHT))
+    checked = set().union(*(examine(run).checked for run in RIGHT))
     assert set(TABLE) - checked == {"target-is-a-picture"}  # which no right run has
 
 
@@ -107,7 +107,7 @@ def test_findings_are_ordered_by_rank() -> None:
     found = segpost.diagnose(target=np.where(target == 7, 99, target), num_classes=19)
     assert found.codes == ("target-outside",)
     labels = np.where(regions() == 0, 255, regions())
-    found = segpost.diagnose(labels=opened(labels), num_classes=7)
+    found = segpost.diagnose(labels=open_saved(labels), num_classes=7)
     assert [finding.rank for finding in found.findings] == ["certain", "hint"]
 
 

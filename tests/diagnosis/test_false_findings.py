@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from corpus_right import output_of
 from corpus_scenes import MEAN, STD, normalize
-from diagnosis_scenes import opened
+from diagnosis_scenes import open_saved
 
 import segpost
 
@@ -124,7 +124,7 @@ def test_random_ids_of_large_sets(classes: int) -> None:
 def test_gray_files_of_ids_are_a_hint() -> None:
     """An official file of ids in gray is as good as any to a program."""
     labels = np.minimum(RADIUS // 30, 6).astype(np.uint8)
-    found = ranked(labels=opened(labels), target=labels, num_classes=7)
+    found = ranked(labels=open_saved(labels), target=labels, num_classes=7)
     assert found == {"no-palette-in-file": "hint"}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections import Counter
 from typing import Any
 
 import pytest
-from corpus_counts import find_in_right_runs, judge_failures
-from holdout_runs import Holdout, as_output, iter_mistakes, iter_right
+from corpus_counts import assert_silent, judge_failures
+from holdout_mistakes import iter_mistakes
+from holdout_runs import Holdout, as_output, iter_right
 from holdout_scenes import KINDS
 
 pytestmark = pytest.mark.slow
@@ -43,13 +43,7 @@ def holdout() -> Holdout:
 
 def test_right_runs_are_silent(holdout: Holdout) -> None:
     """Nothing certain, and nearly nothing likely."""
-    runs = list(iter_right(holdout))
-    found = find_in_right_runs(runs)
-    ranks = Counter(finding.rank for _, finding in found)
-    serious = [(run.network, run.how, f.code, f.rank) for run, f in found if f.rank != "hint"]
-    assert len(runs) >= 300
-    assert not ranks["certain"], serious
-    assert ranks["likely"] <= 2, serious
+    assert_silent(iter_right(holdout), 300)
 
 
 def test_mistakes_are_named(holdout: Holdout) -> None:

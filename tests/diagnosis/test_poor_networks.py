@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnosis_scenes import pair, regions, resized
-from test_cures import cured, run
+from diagnosis_scenes import pair, regions, resize_nearest
+from test_cures import apply_cure, run
 
 import segpost
 from segpost.diagnosis.correlation import correlate_counts, match_classes
@@ -34,7 +34,7 @@ def poor(labels: np.ndarray, seed: int = 3) -> np.ndarray:
 
 def padded(down: int, right: int) -> Change:
     """Return a change: padding at all sides that was not removed."""
-    return lambda a: resized(np.pad(a, ((down, down), (right, right))), a.shape)
+    return lambda a: resize_nearest(np.pad(a, ((down, down), (right, right))), a.shape)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,10 @@ def padded(down: int, right: int) -> Change:
         pytest.param("tiles-exchanged", lambda a: np.roll(a, a.shape[1] // 2, 1), 1, marks=SLOW),
         pytest.param("letterbox", padded(12, 40), 0.9, marks=SLOW),
         pytest.param(
-            "letterbox", lambda a: resized(np.pad(a, ((0, 40), (0, 50))), a.shape), 0.9, marks=SLOW
+            "letterbox",
+            lambda a: resize_nearest(np.pad(a, ((0, 40), (0, 50))), a.shape),
+            0.9,
+            marks=SLOW,
         ),
         pytest.param("classes-permuted", lambda a: ORDER[a], 1, marks=SLOW),
     ],
@@ -58,9 +61,9 @@ def test_cures_of_hints(code: str, change: Change, least: float) -> None:
     labels = poor(target)
     assert 0.5 < (labels == target).mean() < 0.8
     moved = np.ascontiguousarray(change(labels))
-    given: dict[str, Any] = {"labels": moved, "target": target, "num_classes": CLASSES}
+    arguments: dict[str, Any] = {"labels": moved, "target": target, "num_classes": CLASSES}
     assert segpost.diagnose(labels=labels, target=target, num_classes=CLASSES).ok
-    assert (cured(given, code)["labels"] == labels).mean() >= least
+    assert (apply_cure(arguments, code)["labels"] == labels).mean() >= least
 
 
 @pytest.mark.slow
@@ -68,11 +71,13 @@ def test_cures_of_offsets_and_orders_of_pictures() -> None:
     """A target that begins at 1, and predictions of other pictures of the batch."""
     targets = np.stack([pair(seed=seed)[2] for seed in range(3)])
     labels = np.stack([poor(target, 3 + 5 * k) for k, target in enumerate(targets)])
-    given: dict[str, Any] = {"labels": labels[0], "target": targets[0] + np.uint8(1)}
-    given["num_classes"] = CLASSES + 1
-    np.testing.assert_array_equal(cured(given, "reduce-zero-label-missing")["target"], targets[0])
-    given = {"labels": labels[[2, 0, 1]], "target": targets, "num_classes": CLASSES}
-    np.testing.assert_array_equal(cured(given, "pictures-exchanged")["labels"], labels)
+    arguments: dict[str, Any] = {"labels": labels[0], "target": targets[0] + np.uint8(1)}
+    arguments["num_classes"] = CLASSES + 1
+    np.testing.assert_array_equal(
+        apply_cure(arguments, "reduce-zero-label-missing")["target"], targets[0]
+    )
+    arguments = {"labels": labels[[2, 0, 1]], "target": targets, "num_classes": CLASSES}
+    np.testing.assert_array_equal(apply_cure(arguments, "pictures-exchanged")["labels"], labels)
 
 
 @pytest.mark.slow
@@ -81,20 +86,20 @@ def test_any_padding_is_undone() -> None:
     _, labels, target = pair(seed=2)
     height, width = target.shape
     for down, right in ((17, 29), (31, 8), (6, 51)):
-        given: dict[str, Any] = {"labels": padded(down, right)(labels), "target": target}
-        finding = segpost.diagnose(**given).findings[0]
+        arguments: dict[str, Any] = {"labels": padded(down, right)(labels), "target": target}
+        finding = segpost.diagnose(**arguments).findings[0]
         assert (finding.code, finding.rank) == ("letterbox", "likely")
-        after = cured(given, "letterbox")
+        after = apply_cure(arguments, "letterbox")
         assert (after["labels"] == labels).mean() > 0.97
         assert segpost.diagnose(**after).ok
-    cropped = resized(labels[20 : height - 20, 26 : width - 26], target.shape)
-    after = cured({"labels": cropped, "target": target}, "letterbox")
+    cropped = resize_nearest(labels[20 : height - 20, 26 : width - 26], target.shape)
+    after = apply_cure({"labels": cropped, "target": target}, "letterbox")
     assert (after["labels"] == labels)[20:-20, 26:-26].mean() > 0.97
     small = np.pad(labels, ((24, 24), (32, 32)))[2::4, 2::4]
-    given = {"logits": 9 * np.eye(CLASSES, dtype=np.float32)[small].transpose(2, 0, 1).copy()}
-    given["target"] = target
-    assert "letterbox=" in segpost.diagnose(**given).findings[0].cure
-    assert (cured(given, "letterbox")["labels"] == labels).mean() > 0.93
+    arguments = {"logits": 9 * np.eye(CLASSES, dtype=np.float32)[small].transpose(2, 0, 1).copy()}
+    arguments["target"] = target
+    assert "letterbox=" in segpost.diagnose(**arguments).findings[0].cure
+    assert (apply_cure(arguments, "letterbox")["labels"] == labels).mean() > 0.93
 
 
 def test_a_small_padding_without_logits_is_a_hint() -> None:
@@ -112,11 +117,15 @@ def test_gray_values_beside_a_poor_prediction() -> None:
     """Three values of the palette that was passed are named before they are called outside."""
     target = np.minimum(pair(seed=2)[2], 2)
     labels = np.minimum(poor(pair(seed=2)[2]), 2).astype(np.uint8)
-    given: dict[str, Any] = {"labels": labels, "target": np.array([0, 38, 75], np.uint8)[target],
-                             "num_classes": 21, "palette": "voc"}  # fmt: skip
-    assert segpost.diagnose(**given).codes[0] == "target-luma"
-    given = {"labels": labels, "target": target * np.uint8(12), "num_classes": 3}
-    np.testing.assert_array_equal(cured(given, "target-stretched")["target"], target)
+    arguments: dict[str, Any] = {
+        "labels": labels,
+        "target": np.array([0, 38, 75], np.uint8)[target],
+        "num_classes": 21,
+        "palette": "voc",
+    }
+    assert segpost.diagnose(**arguments).codes[0] == "target-luma"
+    arguments = {"labels": labels, "target": target * np.uint8(12), "num_classes": 3}
+    np.testing.assert_array_equal(apply_cure(arguments, "target-stretched")["target"], target)
 
 
 def test_small_and_rough_logits_that_were_reshaped() -> None:
@@ -126,10 +135,10 @@ def test_small_and_rough_logits_that_were_reshaped() -> None:
     logits = 3 * np.eye(3)[small].transpose(2, 0, 1) + random.normal(0, 0.6, (3, 11, 19))
     logits = logits.astype(np.float32)
     assert "reshape-not-transpose" not in segpost.diagnose(logits=logits).codes
-    given = {"logits": logits.transpose(1, 2, 0).reshape(logits.shape)}
-    finding = segpost.diagnose(**given).findings[0]
+    arguments = {"logits": logits.transpose(1, 2, 0).reshape(logits.shape)}
+    finding = segpost.diagnose(**arguments).findings[0]
     assert (finding.code, finding.rank) == ("reshape-not-transpose", "hint")
-    np.testing.assert_array_equal(run(finding.cure, given)["logits"], logits)
+    np.testing.assert_array_equal(run(finding.cure, arguments)["logits"], logits)
 
 
 def test_few_long_jumps_are_wrapped_bytes() -> None:
@@ -141,7 +150,7 @@ def test_few_long_jumps_are_wrapped_bytes() -> None:
         ("wrapped-logits", "likely")
     ]
     np.testing.assert_array_equal(
-        cured({"logits": smooth.view(np.int8)}, "wrapped-logits")["logits"], smooth
+        apply_cure({"logits": smooth.view(np.int8)}, "wrapped-logits")["logits"], smooth
     )
     sharp = np.full((2, 16, 16), -70, np.int8)
     sharp[0, :5, 3:7] = 70

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnosis_scenes import Image, opened
+from diagnosis_scenes import Image, open_saved
 
 import segpost
 
@@ -110,4 +110,6 @@ def test_bytes_of_an_input_with_the_wrong_sign() -> None:
 
 def test_a_jpeg_explains_what_it_did() -> None:
     """Ids beyond the classes come from the file's format, which stands before them."""
-    assert codes(**GIVEN, target=opened(IDS * np.uint8(10), kind="JPEG"))[0] == "lossy-label-file"
+    assert (
+        codes(**GIVEN, target=open_saved(IDS * np.uint8(10), kind="JPEG"))[0] == "lossy-label-file"
+    )

@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[1] / "csrc"
 PLATFORM = SOURCES / "cuda" / "runtime" / "platform"  # CUDA itself: this folder takes its place
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
-         "-Wno-unknown-pragmas", "-ffp-contract=off")  # fmt: skip
+         "-Wno-unknown-pragmas", "-ffp-contract=off",
+         '-DSEGPOST_CUDA_ARCHITECTURES=""')  # fmt: skip
 
 
 def compiler() -> str | None:
@@ -42,6 +43,7 @@ def compile_library(*flags: str) -> Path:
     sources = [
         *sorted(p for p in (SOURCES / "cuda").rglob("*.cu") if PLATFORM not in p.parents),
         *sorted((SOURCES / "bindings").glob("*cuda.cpp")),
+        SOURCES / "bindings" / "gil.cpp",
         *sorted(HERE.glob("*.cpp")),
     ]
     state = hashlib.sha256(repr((options, os.environ.get("CXX"), sysconfig.get_paths())).encode())
@@ -71,7 +73,9 @@ def _compile(sources: list[Path], flags: list[str], library: Path) -> None:
 
     def compile_one(source: Path) -> str:
         target = str(library.parent / f"{source.parent.name}-{source.name}.o")
-        _run(compiler() or "c++", *flags, *includes, "-c", "-x", "c++", str(source), "-o", target)
+        own = ["-fno-exceptions"] if source.stem == "gil" else []  # as in CMakeLists.txt
+        options = [*flags, *own, *includes]
+        _run(compiler() or "c++", *options, "-c", "-x", "c++", str(source), "-o", target)
         return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

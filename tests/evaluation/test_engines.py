@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_files import label_pair, write_labels
+from evaluation_files import pass_folders, write_counted_pairs
 from page_blocks import ROOT, blocks_of
 from slurm_cluster import PROGRAMS, find_program, slurm_cluster
 
@@ -73,7 +73,7 @@ class Counting:
             program.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
             program.chmod(0o755)
         size = ("--shard-images", str(SHARD_IMAGES))
-        assert main(["plan", *places(pairs), *OPTIONS, "--run", str(self.run), *size]) == 0
+        assert main(["plan", *pass_folders(pairs), *OPTIONS, "--run", str(self.run), *size]) == 0
 
     @property
     def run(self) -> Path:
@@ -136,14 +136,7 @@ class Counting:
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 pairs, of which `evaluate.json` is the state."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for k in range(IMAGES):
-        preds, target = label_pair(k)
-        write_labels(folder / f"preds/i{k:03d}.png", preds)
-        write_labels(folder / f"gt/i{k:03d}.png", target)
-    state = ["--state", str(folder / "evaluate.json"), "--quiet"]
-    assert main(["evaluate", *places(folder), *OPTIONS, *state]) == 0
-    return folder
+    return write_counted_pairs(tmp_path_factory.mktemp("pairs"), IMAGES, OPTIONS)
 
 
 @pytest.fixture
@@ -158,11 +151,6 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     require("slurm", all(map(find_program, PROGRAMS)))
     with slurm_cluster(tmp_path_factory.mktemp("slurm")) as variables:
         yield variables
-
-
-def places(folder: Path) -> list[str]:
-    """The arguments that say where predictions and targets are."""
-    return [str(folder / "preds"), str(folder / "gt")]
 
 
 def page_command(section: str, number: int = 0) -> str:

@@ -83,6 +83,7 @@ def test_files_of_coco_are_counted_as_arrays(
     scores = wanted().compute()
     assert f"{scores.mean_pq:.4f}" in text
     assert "Panoptic quality, IoU above 0.5" in text
+    assert "Boundaries" not in text
     content = json.loads((tmp_path / "scores.json").read_text())["measures"]["panoptic"]
     assert content["means"]["all"]["pq"] == scores.mean_pq
     assert [row["name"] for row in content["classes"]] == [row["name"] for row in CATEGORIES]

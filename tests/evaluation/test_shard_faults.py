@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from evaluation_files import label_pair, write_labels
+from evaluation_files import pass_folders, write_counted_pairs
 
 import segpost
 from segpost.cli import main
@@ -39,19 +39,7 @@ FLIPS = 2000
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """200 pairs, of which `evaluate.json` is the state."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for k in range(IMAGES):
-        preds, target = label_pair(k)
-        write_labels(folder / f"preds/i{k:03d}.png", preds)
-        write_labels(folder / f"gt/i{k:03d}.png", target)
-    state = ["--state", str(folder / "evaluate.json"), "--quiet"]
-    assert main(["evaluate", *places(folder), *OPTIONS, *state]) == 0
-    return folder
-
-
-def places(folder: Path) -> list[str]:
-    """The arguments that say where predictions and targets are."""
-    return [str(folder / "preds"), str(folder / "gt")]
+    return write_counted_pairs(tmp_path_factory.mktemp("pairs"), IMAGES, OPTIONS)
 
 
 def environment(*folders: Path) -> dict[str, str]:
@@ -86,7 +74,7 @@ def small_file_system(folder: Path, size: str) -> Iterator[None]:
 def plan_of(pairs: Path, run: Path) -> Path:
     """A plan of all pairs."""
     size = ["--shard-images", str(SHARD_IMAGES)]
-    assert main(["plan", *places(pairs), *OPTIONS, "--run", str(run), *size]) == 0
+    assert main(["plan", *pass_folders(pairs), *OPTIONS, "--run", str(run), *size]) == 0
     return run
 
 
@@ -151,7 +139,16 @@ def test_a_killed_evaluation_is_resumed(pairs: Path, tmp_path: Path) -> None:
     """
     state, run = tmp_path / "state.json", tmp_path / "run"
     size = ["--shard-images", SHARD_IMAGES, "--jobs", 2]
-    command = ["evaluate", *places(pairs), *OPTIONS, *size, "--state", state, "--quiet", "--run"]
+    command = [
+        "evaluate",
+        *pass_folders(pairs),
+        *OPTIONS,
+        *size,
+        "--state",
+        state,
+        "--quiet",
+        "--run",
+    ]
     whole = seconds_of(*command, tmp_path / "undisturbed")
     dice = random.Random(1)
     finished: dict[Path, int] = {}
@@ -203,7 +200,7 @@ def test_a_read_only_file_system_is_known_before_the_first_image(
     folder.mkdir()
     with small_file_system(folder, "64k"):
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
-        words = ["evaluate", *places(pairs), *OPTIONS, option, str(folder / "x"), "--quiet"]
+        words = ["evaluate", *pass_folders(pairs), *OPTIONS, option, str(folder / "x"), "--quiet"]
         assert main(words) == 2
 
 
@@ -230,7 +227,7 @@ def test_damage_of_a_shard(pairs: Path, tmp_path: Path) -> None:
 
 def test_an_image_at_which_two_processes_die_is_left_out(pairs: Path, tmp_path: Path) -> None:
     """It is named; all other images are counted."""
-    plan = segpost.Evaluation(*places(pairs), num_classes=4, ignore_index=255).plan(
+    plan = segpost.Evaluation(*pass_folders(pairs), num_classes=4, ignore_index=255).plan(
         tmp_path / "run", shard_images=40
     )
     (tmp_path / "sitecustomize.py").write_text(POISON)

@@ -39,9 +39,9 @@ def test_a_network_of_less_precision_is_rounding(seed: int, kind: Any) -> None:
     """A network of bfloat16 whose output was cast to float32 is no other network."""
     import fingerprint_networks as networks
 
-    net = networks.saved(seed)
-    x = networks.normalized(segpost.probe_image(networks.SIZE))
-    low = networks.saved(seed).to(getattr(torch, kind))
+    net = networks.load_net(seed)
+    x = networks.normalize(segpost.probe_image(networks.SIZE))
+    low = networks.load_net(seed).to(getattr(torch, kind))
     with torch.no_grad():
         a, b = net(x).numpy(), low(x.to(getattr(torch, kind))).float().numpy()
     before = segpost.fingerprint(a)
@@ -59,13 +59,13 @@ def test_a_stage_of_less_precision_is_a_hint() -> None:
     """Stages that differ by rounding of bfloat16 are no certain finding."""
     import fingerprint_networks as networks
 
-    net, low = networks.saved(0), networks.saved(0).bfloat16()
-    x = networks.normalized(segpost.probe_image(networks.SIZE))
+    net, low = networks.load_net(0), networks.load_net(0).bfloat16()
+    x = networks.normalize(segpost.probe_image(networks.SIZE))
     with torch.no_grad():
         stages = [{"stem": net.stem(x)}, {"stem": low.stem(x.bfloat16()).float() * 1.0001}]
         logits = [net(x), low(x.bfloat16()).float() * 1.0001]
-    taken = [segpost.fingerprint(one, stages=s) for one, s in zip(logits, stages, strict=True)]
-    diff = taken[0].compare(taken[1])
+    prints = [segpost.fingerprint(one, stages=s) for one, s in zip(logits, stages, strict=True)]
+    diff = prints[0].compare(prints[1])
     assert {f.rank for f in diff.findings} <= {"hint"}, str(diff)
 
 
@@ -131,9 +131,9 @@ def test_logits_that_were_not_enlarged_show_no_way() -> None:
 
     for logits in (LOGITS, SMALL, RNG.normal(size=(3, 8, 8)).astype(np.float32)):
         assert segpost.fingerprint(logits).logits.enlarging == ""
-    x = networks.normalized(segpost.probe_image(networks.SIZE))
+    x = networks.normalize(segpost.probe_image(networks.SIZE))
     with torch.no_grad():
-        assert segpost.fingerprint(networks.saved(1)(x)).logits.enlarging == ""
+        assert segpost.fingerprint(networks.load_net(1)(x)).logits.enlarging == ""
 
 
 # --- Constant outputs
@@ -172,20 +172,20 @@ def test_a_constant_of_a_classifier_is_no_finding() -> None:
 )
 def test_a_proven_change_of_the_logits_is_no_other_head(code: str, after: Any) -> None:
     """With the features recorded, what was done to the logits is named, and the head is not."""
-    taken = [segpost.fingerprint(x, stages={"features": SMALL}) for x in (LOGITS, after)]
-    assert taken[0].compare(taken[1]).codes == (code,)
+    prints = [segpost.fingerprint(x, stages={"features": SMALL}) for x in (LOGITS, after)]
+    assert prints[0].compare(prints[1]).codes == (code,)
 
 
 def test_an_epsilon_of_batch_norm_is_mentioned() -> None:
     """Channels that are scaled a bit point to epsilon, too."""
     import fingerprint_networks as networks
 
-    net: Any = networks.saved(0)
-    other: Any = networks.saved(0)
+    net: Any = networks.load_net(0)
+    other: Any = networks.load_net(0)
     for module in other.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 5e-2
-    x = networks.normalized(segpost.probe_image(networks.SIZE))
+    x = networks.normalize(segpost.probe_image(networks.SIZE))
 
     def record(net: Any) -> segpost.Fingerprint:
         block = net.stem[0]
@@ -193,8 +193,8 @@ def test_an_epsilon_of_batch_norm_is_mentioned() -> None:
         return segpost.fingerprint(net(x), stages=stages, precision="float32")
 
     with torch.no_grad():
-        taken = [record(net), record(other)]
-    first = taken[0].compare(taken[1]).findings[0]
+        prints = [record(net), record(other)]
+    first = prints[0].compare(prints[1]).findings[0]
     assert (first.code, first.where) == ("stage", "norm")
     assert "epsilon" in first.message
 
@@ -223,8 +223,8 @@ def test_older_files_are_read() -> None:
     """A file without precision, resolution and enlarging is a fingerprint."""
     import json
 
-    taken = segpost.fingerprint(LOGITS)
-    content = json.loads(taken.to_json())
+    prints = segpost.fingerprint(LOGITS)
+    content = json.loads(prints.to_json())
     for name in ("precision", "resolution", "enlarging"):
         del content["logits"][name]
-    assert taken.compare(segpost.Fingerprint.from_json(json.dumps(content))).verdict == "same"
+    assert prints.compare(segpost.Fingerprint.from_json(json.dumps(content))).verdict == "same"

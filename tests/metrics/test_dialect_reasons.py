@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from dialect_cases import AWKWARD, NAN, counted, maps
+from dialect_cases import AWKWARD, NAN, count_all, maps
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,7 +107,7 @@ def is_true(
     kind: str, match: re.Match[str], maps: Maps, parts: list[list[tuple[int, int]]]
 ) -> bool:
     """Whether the classes, or the number, of a reason are in what is counted."""
-    counted = [(t, p) for image in maps.images for t, p in image if t not in maps.ignored]
+    pixels = [(t, p) for image in maps.images for t, p in image if t not in maps.ignored]
     known, said = range(maps.classes), match.groupdict()
     every = list(itertools.chain(*parts))
     if "names" in said:
@@ -120,12 +120,12 @@ def is_true(
             "kept": set(listed) <= set(maps.ignored),
         }[kind]
     count = int(said.get("count") or 0)
-    wrong = [p for t, p in counted if t not in known]
+    wrong = [p for t, p in pixels if t not in known]
     return {
-        "preds": count == sum(t in known and p not in known for t, p in counted),
+        "preds": count == sum(t in known and p not in known for t, p in pixels),
         "wrong": count == sum(p in known for p in wrong),
         "classes": 1 <= count <= len(wrong),
-        "void": count == sum(map(len, maps.images)) - len(counted),
+        "void": count == sum(map(len, maps.images)) - len(pixels),
         "images": 2 <= count <= len(maps.images),
         "nothing": not any(t >= 0 and t not in maps.ignored for t, _ in every),
     }[kind]
@@ -174,7 +174,7 @@ def is_true(
 def test_reasons_are_short_sentences(name: str, dialect: str, why: str) -> None:
     """The whole of what a line says for cases with one reason, or none."""
     case = AWKWARD[name]
-    comparison = counted(maps(case), case.classes, case.ignored).compare_dialects()
+    comparison = count_all(maps(case), case.classes, case.ignored).compare_dialects()
     assert comparison[dialect].why == ((why,) if why else ())
     assert why in comparison.to_markdown()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference_libraries as peers
-from dialect_cases import AWKWARD, ERROR, NAN, counted, maps
+from dialect_cases import AWKWARD, ERROR, NAN, count_all, maps
 from reference_libraries import Images
 
 import segpost
@@ -117,7 +117,7 @@ def differs(dialect: Any, peer: peers.Peer, images: Images, classes: int, void: 
     except Exception as error:
         stopped = str(error) or repr(error)
     try:
-        scores = counted(images, classes, void).compute(dialect=dialect)
+        scores = count_all(images, classes, void).compute(dialect=dialect)
     except DialectError as error:
         refused = str(error)
     if scores is None or stopped:
@@ -141,7 +141,7 @@ def differs(dialect: Any, peer: peers.Peer, images: Images, classes: int, void: 
 def test_awkward_cases_have_the_numbers_of_the_libraries(name: str) -> None:
     """The number of every library for every case, or its error, without any of them."""
     case = AWKWARD[name]
-    cm = counted(maps(case), case.classes, case.ignored)
+    cm = count_all(maps(case), case.classes, case.ignored)
     for dialect, wanted in case.says.items():
         try:
             got = cm.compute(dialect=None if dialect == "segpost" else dialect).miou  # type: ignore[arg-type]
@@ -226,7 +226,7 @@ def test_cityscapes_averages_categories_without_ignored_labels(rng: np.random.Ge
 
 def test_category_scores_are_printed_only_where_there_are_categories() -> None:
     """Without groups there is no averageScoreCategories."""
-    scores = counted([(np.array([[0, 1]]), np.array([[0, 0]]))], 2).compute(dialect="cityscapes")
+    scores = count_all([(np.array([[0, 1]]), np.array([[0, 0]]))], 2).compute(dialect="cityscapes")
     assert list(printed(scores)) == ["averageScoreClasses"]
 
 
@@ -234,13 +234,13 @@ def test_several_ignored_values_of_which_one_is_a_class() -> None:
     """Only libraries that filter or have a table of labels can say that."""
     target, preds = np.array([[0, 1, 1, 2, 255, 0]]), np.array([[1, 1, 0, 2, 2, 2]])
     line = {
-        line.dialect: line for line in counted([(preds, target)], 3, [0, 255]).compare_dialects()
+        line.dialect: line for line in count_all([(preds, target)], 3, [0, 255]).compare_dialects()
     }
     assert [name for name in line if line[name].miou is not None] == ["cityscapes", "sklearn"]
     assert line["mmseg"].why == ("it has one ignore_index; here one of several is a class",)
     assert line["cityscapes"].miou == pytest.approx((1 / 2 + 1) / 2)
     assert line["sklearn"].miou == pytest.approx((0 + 1 / 2 + 1) / 3)
-    outside = counted([(preds, np.where(target == 0, 7, target))], 3, [7, 255])
+    outside = count_all([(preds, np.where(target == 0, 7, target))], 3, [7, 255])
     assert all(line.miou is not None for line in outside.compare_dialects())
 
 
@@ -256,7 +256,7 @@ def test_a_mean_over_images_needs_their_counts() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_single_class(dialect: Any) -> None:
     """Where a library makes nonsense of a single class there is no score."""
-    cm = counted([(np.zeros((2, 3), np.int64), np.zeros((2, 3), np.int64))], 1)
+    cm = count_all([(np.zeros((2, 3), np.int64), np.zeros((2, 3), np.int64))], 1)
     if dialect in ("mmseg", "smp", "monai"):
         with pytest.raises(DialectError, match="single class"):
             cm.compute(dialect=dialect)
@@ -266,7 +266,7 @@ def test_a_single_class(dialect: Any) -> None:
 
 def test_errors_name_the_library_and_the_labels() -> None:
     """And they survive a process pool."""
-    cm = counted([(np.array([[0, 9]]), np.array([[0, 1]]))], 2)
+    cm = count_all([(np.array([[0, 9]]), np.array([[0, 1]]))], 2)
     with pytest.raises(DialectError, match="VOCevalseg: prediction 9 on target 1") as caught:
         cm.compute(dialect="voc")
     again = pickle.loads(pickle.dumps(caught.value))
@@ -279,7 +279,7 @@ def test_errors_name_the_library_and_the_labels() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_scores_of_a_dialect_are_pickled(dialect: Any) -> None:
     """Scores by any library's convention survive pickling, with all that they hold."""
-    cm = counted([(np.array([[0, 1, 1, 0]]), np.array([[0, 1, 0, 0]]))], 2)
+    cm = count_all([(np.array([[0, 1, 1, 0]]), np.array([[0, 1, 0, 0]]))], 2)
     scores = cm.compute(dialect)
     again = pickle.loads(pickle.dumps(scores))
     assert again.to_json() == scores.to_json()

@@ -31,7 +31,7 @@ MEASURES: dict[str, Callable[..., Any]] = {
 }
 
 
-def counted(name: str, which: list[int], ids: bool = True, **options: Any) -> Any:
+def count_with_ids(name: str, which: list[int], ids: bool = True, **options: Any) -> Any:
     """A measure of some images."""
     measure = MEASURES[name](**options)
     arrays = [PREDS[which], TARGET[which]]
@@ -44,21 +44,24 @@ def counted(name: str, which: list[int], ids: bool = True, **options: Any) -> An
 @pytest.mark.parametrize("name", MEASURES)
 def test_repetitions_are_errors(name: str) -> None:
     """In updates and in sums; nothing changes then, and all images have ids or none has."""
-    measure = counted(name, [0, 1])
+    measure = count_with_ids(name, [0, 1])
     before = measure.to_json()
     arrays = (PREDS[:1], TARGET[:1], *([INSTANCES[:1]] if name == "InstanceIoU" else []))
     repetitions: list[tuple[Callable[[], object], str]] = [
         (lambda: measure.update(*arrays, ids="i0"), "ids has 'i0' twice.*drop"),
-        (lambda: measure.merge_state(counted(name, [2, 1])), "ids has 'i1' twice"),
+        (lambda: measure.merge_state(count_with_ids(name, [2, 1])), "ids has 'i1' twice"),
         (lambda: measure.update(*arrays), "all images or for none"),
         (lambda: measure.update(*arrays, ids=["x", "y"]), "2 names for 1 images"),
-        (lambda: measure.merge_state(counted(name, [2], ids=False)), "all images or for none"),
+        (
+            lambda: measure.merge_state(count_with_ids(name, [2], ids=False)),
+            "all images or for none",
+        ),
     ]
     for again, message in repetitions:
         with pytest.raises(ValueError, match=message):
             again()
     assert measure.to_json() == before
-    assert counted(name, [0, 1], ids=False) == measure.sums()
+    assert count_with_ids(name, [0, 1], ids=False) == measure.sums()
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -66,11 +69,11 @@ def test_repetitions_are_left_out(name: str) -> None:
     """With duplicates="drop" every image is in a sum once, and other counts are an error."""
 
     def part(which: list[int]) -> Any:
-        return counted(name, which, duplicates="drop")
+        return count_with_ids(name, which, duplicates="drop")
 
     whole = part([0, 1, 2])
     assert part([0, 1, 0]) + part([2, 0]) == whole == part([2, 1]) + part([1, 0])
-    assert whole.sums()._dump() == counted(name, [0, 1, 2], ids=False)._dump()
+    assert whole.sums()._dump() == count_with_ids(name, [0, 1, 2], ids=False)._dump()
     other = MEASURES[name](duplicates="drop")
     arrays = (PREDS[3:], TARGET[3:], *([INSTANCES[3:]] if name == "InstanceIoU" else []))
     other.update(*arrays, ids="i0")
@@ -82,9 +85,9 @@ def test_repetitions_are_left_out(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURES)
 def test_ids_are_saved(name: str, duplicates: str) -> None:
     """JSON, pickle and copies have them; the order of images changes no byte."""
-    measure = counted(name, [0, 1, 2], duplicates=duplicates)
+    measure = count_with_ids(name, [0, 1, 2], duplicates=duplicates)
     text = measure.to_json()
-    assert counted(name, [2, 0, 1], duplicates=duplicates).to_json() == text
+    assert count_with_ids(name, [2, 0, 1], duplicates=duplicates).to_json() == text
     same = [type(measure).from_json(text), pickle.loads(pickle.dumps(measure)), measure.copy()]
     for one in same:
         assert one == measure
@@ -149,7 +152,7 @@ def test_tables_do_not_change() -> None:
     assert other[-1].outside == {(0, 9): 2**40}
     assert (one[0].outside, two == one, two == one.extended([image("b")])) == ({}, False, True)
     assert pickle.loads(pickle.dumps(other)) == other
-    joined = two.extended_by(other.packed(), ["x", "y"])
+    joined = two.extended_by(other.pack(), ["x", "y"])
     assert [int(one.counts[0]) for one in joined] == [1, 1, 1, 2**40]
     with pytest.raises(IndexError, match="no image 4 among 4"):
         joined[4]
@@ -167,13 +170,13 @@ def test_a_table_is_loaded_once_and_late() -> None:
     assert (len(table), table.has_ids, calls) == (2, True, [])
     assert (table.ids, [one.id for one in table], calls) == (["a", "b"], ["a", "b"], [1])
     with pytest.raises(ValueError, match="2 images were loaded, expected 3"):
-        ImageTable.deferred(9, 3, True, load).packed()
+        ImageTable.deferred(9, 3, True, load).pack()
 
 
 def test_an_interrupted_extension_leaves_nothing() -> None:
     """A Ctrl-C between two columns: the next extension begins behind the images that count."""
     table = ImageTable(9).extended([image("a")])
-    columns = table._loaded()
+    columns = table._load_columns()
     columns.ids.append("b")
     columns.index_of_id["b"] = 1
     columns.cells += b"\1\0"
@@ -191,7 +194,7 @@ def test_a_sum_of_many_parts_copies_no_images() -> None:
         cm.update(PREDS[0], TARGET[0], ids=k)
         parts.append(cm)
     first = parts[0] + parts[1]
-    columns = first._images._loaded()
+    columns = first._images._load_columns()
     total = sum(parts[2:], start=first)
-    assert total._images._loaded() is columns
+    assert total._images._load_columns() is columns
     assert (len(first.images), len(total.images)) == (2, 50)

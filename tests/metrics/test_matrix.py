@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scene
-from matrix_maps import counted, maps
+from matrix_maps import count_maps, maps
 from numpy.testing import assert_array_equal
 
 import segpost
@@ -118,11 +118,11 @@ def test_counts_beyond_two_to_the_31_stay_exact() -> None:
 
 def test_images_keep_their_counts() -> None:
     """per_image=True: the images add up to the state, void and bad predictions included."""
-    cm = counted(4, per_image=True)
+    cm = count_maps(4, per_image=True)
     assert len(cm.images) == 4
     assert sum(int(image.counts.sum()) for image in cm.images) == cm.pixels
-    assert_array_equal(cm.state, counted(4).state)
-    assert cm.outside == counted(4).outside
+    assert_array_equal(cm.state, count_maps(4).state)
+    assert cm.outside == count_maps(4).outside
 
 
 def test_a_failed_update_counts_nothing() -> None:
@@ -181,18 +181,18 @@ def test_lists_must_pair() -> None:
 
 def test_scores_are_those_of_their_time() -> None:
     """Counting on, or starting anew, changes no scores that were computed before."""
-    cm = counted(3, per_image=True)
+    cm = count_maps(3, per_image=True)
     scores = cm.compute()
     cm.update(*maps(2, 9))
     cm.reset()
     assert len(scores.images.ids) == 3
-    assert scores.pixels == counted(3).compute().pixels
+    assert scores.pixels == count_maps(3).compute().pixels
     assert "3 images" in str(scores)
 
 
 def test_scores_share_the_counts_of_images() -> None:
     """Scores copy the state, and no counts of images; the copy cannot be changed."""
-    cm = counted(3, per_image=True)
+    cm = count_maps(3, per_image=True)
     scores = cm.compute()
     assert scores.snapshot.images is cm.images
     with pytest.raises(ValueError, match="read-only"):

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matrix_maps import counted, maps
+from matrix_maps import count_maps, maps
 from numpy.testing import assert_array_equal
 
 import segpost
@@ -37,7 +37,7 @@ def test_any_split_and_order_gives_the_same_bytes(data: st.DataObject) -> None:
 
 def test_the_ways_to_add_agree() -> None:
     """+, +=, merge_state and sum; none of them changes its right side."""
-    a, b = counted(3, 1), counted(2, 2)
+    a, b = count_maps(3, 1), count_maps(2, 2)
     text = b.to_json()
     total = a + b
     assert sum([a, b]) == total
@@ -60,7 +60,7 @@ def test_the_ways_to_add_agree() -> None:
 )
 def test_other_settings_do_not_add(other: ConfusionMatrix, message: str) -> None:
     """Two data sets with other classes or void are not summed; the difference is named."""
-    cm = counted()
+    cm = count_maps()
     before = cm.to_json()
     with pytest.raises(ValueError, match=message):
         cm += other
@@ -90,7 +90,7 @@ def test_ids_count_no_image_twice() -> None:
 
     padded = part([0, 1, 0]) + part([2, 0])
     assert padded == part([2, 0]) + part([1, 0]) == part([0, 1, 2])
-    assert_array_equal(padded.state, counted(3).state)
+    assert_array_equal(padded.state, count_maps(3).state)
     other = ConfusionMatrix(5, ignore_index=255, duplicates="drop")
     other.update(preds[1:2], target[1:2], ids="i0")
     with pytest.raises(ValueError, match="other counts the second time"):
@@ -99,7 +99,7 @@ def test_ids_count_no_image_twice() -> None:
 
 def test_a_matrix_is_added_to_itself() -> None:
     """Without ids every image counts twice; with ids it is a repetition."""
-    cm = counted(2, per_image=True)
+    cm = count_maps(2, per_image=True)
     total = cm.state.copy()
     cm += cm
     assert len(cm.images) == 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_maps import counted
+from matrix_maps import count_maps
 
 import segpost
 from segpost import ConfusionMatrix
@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch")
 @pytest.mark.parametrize("options", [{}, {"per_image": True}, {"invalid_preds": "drop"}])
 def test_saved_and_loaded(options: dict[str, Any]) -> None:
     """JSON, pickle and state_dict bring back everything."""
-    cm = counted(3, **options)
+    cm = count_maps(3, **options)
     assert ConfusionMatrix.from_json(cm.to_json()) == cm
     assert pickle.loads(pickle.dumps(cm)) == cm
     fresh = ConfusionMatrix(5, ignore_index=255, **options)
@@ -48,7 +48,7 @@ def signed(state: dict[str, Any]) -> str:
 
 def test_damaged_states_are_refused() -> None:
     """Text that is no state, another version, negative counts, other shapes: errors that say so."""
-    good = json.loads(counted(2, per_image=True).to_json())
+    good = json.loads(count_maps(2, per_image=True).to_json())
 
     def damaged(*path: object, value: object) -> str:
         state = json.loads(json.dumps(good))
@@ -115,7 +115,7 @@ def test_damaged_states_of_other_measures_are_refused() -> None:
 
 def test_states_say_whether_they_are_complete() -> None:
     """A sum is complete only if all parts are, in memory and in files; images are added up."""
-    cm = counted(3)
+    cm = count_maps(3)
     assert cm.is_complete
     whole, part = cm.copy(), cm.copy()
     whole.record_coverage(complete=True, expected=3)
@@ -133,7 +133,7 @@ def test_states_say_whether_they_are_complete() -> None:
 
 def test_states_of_version_1_load() -> None:
     """They have neither completeness nor a checksum."""
-    cm = counted(2, per_image=True)
+    cm = count_maps(2, per_image=True)
     state = json.loads(cm.to_json())
     old = {key: state[key] for key in ("segpost", "settings", "totals")}
     old |= {"version": 1, "reduced": False}
@@ -157,7 +157,7 @@ def test_what_is_no_text_of_a_state(tmp_path: Path) -> None:
 
 def test_states_in_lines() -> None:
     """A text may hold a state of each measure; every class loads its own."""
-    cm, measure = counted(2), segpost.BoundaryIoU(5)
+    cm, measure = count_maps(2), segpost.BoundaryIoU(5)
     text = f"{cm.to_json()}\n{measure.to_json()}\n"
     assert ConfusionMatrix.from_json(text.encode()) == cm
     assert segpost.BoundaryIoU.from_json(text) == measure
@@ -167,7 +167,7 @@ def test_states_in_lines() -> None:
 
 def test_no_state_is_written_that_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of the reader is that of the writer, too."""
-    cm = counted(2)
+    cm = count_maps(2)
     monkeypatch.setattr("segpost.metrics.saved_state.MAX_STATE_BYTES", len(cm.to_json()) - 1)
     with pytest.raises(ValueError, match="over the limit"):
         cm.to_json()

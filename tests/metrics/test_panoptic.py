@@ -68,7 +68,7 @@ def test_low_thresholds_match_each_segment_once() -> None:
 
 def forms_of(labels: np.ndarray, infos: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
     """A map in all forms, and the divisor of those that have one."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     pairs = cases.as_pairs(labels, infos)
     divided = np.where(pairs[..., 0] == VOID_CATEGORY, -1, pairs[..., 0] * 2**24 + labels)

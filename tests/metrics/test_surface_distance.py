@@ -176,14 +176,14 @@ def test_means_are_exact() -> None:
     values = [0.1, 1e16, 0.3, 1 / 3, 2.0, 5e-324]
     forward, backward = ExactMean(), ExactMean()
     for value in values:
-        forward = forward.merged(ExactMean.of(value))
+        forward = forward.merge(ExactMean.of(value))
     for value in values[::-1]:
-        backward = ExactMean.of(value).merged(backward)
+        backward = ExactMean.of(value).merge(backward)
     assert forward == backward
     assert forward.mean == math.fsum(values) / len(values)
-    assert ExactMean.of(0.25).merged(ExactMean.of(0.25)) == ExactMean(1, 1, 2, 0)
+    assert ExactMean.of(0.25).merge(ExactMean.of(0.25)) == ExactMean(1, 1, 2, 0)
     assert math.isnan(ExactMean.of(math.nan).mean)
-    assert ExactMean.of(1.0).merged(ExactMean.of(math.inf)).mean == math.inf
+    assert ExactMean.of(1.0).merge(ExactMean.of(math.inf)).mean == math.inf
 
 
 def test_reports_have_the_distances() -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from thread_runs import THREADS, run_in_threads
 
 import segpost
 
-THREADS, UPDATES = 4, 30
+UPDATES = 30
 TARGET = np.array([[0, 1, 2, 2], [1, 1, 0, 255], [2, 0, 1, 1]], np.uint8)
 PREDS = np.roll(TARGET, 1, axis=1) % 5 % 3
 INSTANCES = np.array([[0, 1, 2, 2], [1, 1, 0, 0], [2, 0, 3, 3]], np.uint16)
@@ -33,11 +32,8 @@ MEASURES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def _frequent_switches() -> Iterator[None]:
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
+def _frequent_switches(frequent_switches: None) -> None:
+    """In every test."""
 
 
 def update(measure: Any, **options: Any) -> None:
@@ -45,29 +41,6 @@ def update(measure: Any, **options: Any) -> None:
     if isinstance(measure, segpost.InstanceIoU):
         options["instances"] = INSTANCES
     measure.update(PREDS, TARGET, **options)
-
-
-def run_in_threads(work: Callable[[int], None]) -> None:
-    """Run the same work in several threads, which start together; the first error is raised."""
-    start, failures = threading.Barrier(THREADS), []
-
-    def run(number: int) -> None:
-        start.wait()
-        try:
-            work(number)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [
-        threading.Thread(target=run, args=(number,), daemon=True) for number in range(THREADS)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(300)
-        assert not thread.is_alive(), "a thread waits for ever"
-    if failures:
-        raise failures[0]
 
 
 @pytest.mark.parametrize("name", MEASURES)

@@ -24,7 +24,9 @@ def options(thresholds: np.ndarray | None = None, **fields: Any) -> BinarizeOpti
     """Options with logits as thresholds."""
     if thresholds is not None:
         fields.update(thresholds=thresholds.ctypes.data, threshold_count=thresholds.size)
-    return BinarizeOptions(**{"struct_size": ctypes.sizeof(BinarizeOptions), **fields})
+    made = BinarizeOptions(**{"struct_size": ctypes.sizeof(BinarizeOptions), **fields})
+    made.memory = thresholds
+    return made
 
 
 def runs(logits: np.ndarray, given: BinarizeOptions, capacity: int) -> tuple[int, int, Any, Any]:

@@ -7,13 +7,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 import segpost
+from segpost._core import cuda_module
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "csrc" / "cuda").glob("*/*.cu"))  # not those of the platform
@@ -103,7 +107,7 @@ def test_kernels_of_one_pass_read_16_bytes_at_a_time(name: str, tmp_path: Path) 
 
 def test_the_extension_is_built_where_it_was_asked_for() -> None:
     """SEGPOST_CUDA=ON means a CUDA backend in this installation, which imports unharmed."""
-    if importlib.util.find_spec("segpost._cuda") is None:
+    if cuda_module.find_cuda() is None:
         assert os.environ.get("SEGPOST_CUDA") != "ON"
         pytest.skip("built without CUDA")
     problem = segpost.why_no_cuda()
@@ -117,12 +121,32 @@ def test_every_architecture_is_in_the_extension() -> None:
     if os.environ.get("SEGPOST_CUDA_ARCHITECTURES") != "all":
         pytest.skip("built for one architecture")
     dump = tool("cuobjdump")
-    found = importlib.util.find_spec("segpost._cuda")
-    assert found is not None
-    assert found.origin is not None
-    listed = subprocess.run([dump, "-lelf", "-lptx", found.origin], capture_output=True, text=True,
+    module = cuda_module.cuda_runtime().__file__
+    listed = subprocess.run([dump, "-lelf", "-lptx", module], capture_output=True, text=True,
                             check=True).stdout  # fmt: skip
     for architecture in ("75", "80", "86", "89", "90", "100", "120"):
         assert re.search(rf"sm_{architecture}\b.*cubin", listed), architecture
     assert re.search(r"sm_120\b.*ptx", listed)
-    assert len(zlib.compress(Path(found.origin).read_bytes())) < 20 << 20  # in a wheel
+    assert len(zlib.compress(Path(module).read_bytes())) < 20 << 20  # in a wheel
+
+
+@pytest.mark.cuda_build
+@needs_nvcc
+def test_distribution_has_the_module_alone(tmp_path: Path) -> None:
+    """segpost-cuda, of the objects of segpost's own build: it loads where there is no driver."""
+    if "ccache" not in os.environ.get("CMAKE_CUDA_COMPILER_LAUNCHER", ""):
+        pytest.skip("every kernel would be compiled again")
+    built = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w"]
+    done = subprocess.run([*built, str(tmp_path), str(ROOT / "distributions" / "cuda")],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    (wheel,) = tmp_path.glob("segpost_cuda-*.whl")
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    files = {path.name for path in (tmp_path / "installed" / "segpost_cuda").iterdir()}
+    assert files == {"__init__.py", f"_cuda{sysconfig.get_config_var('EXT_SUFFIX')}"}
+    code = "from segpost_cuda import _cuda; print(_cuda.architectures()); _cuda.device_count()"
+    command = [sys.executable, "-c", f"import sys; sys.path.append('installed'); {code}"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    wanted = os.environ.get("SEGPOST_CUDA_ARCHITECTURES", "all")
+    assert wanted == "all" or printed.stdout.split() == wanted.split(";")

@@ -21,7 +21,10 @@ KERNELS = (
     *("labels", "metrics", "color", "spatial", "objects", "crf", "pipeline"),
     *("native/test_capi_arguments.py", "native/test_records.py"),
 )
-THREADS = ("native/test_process.py", "metrics/test_threads.py", "crf", "spatial", "objects")
+THREADS = (
+    "native/test_ctrl_c.py", "native/test_process.py", "native/test_process_resources.py",
+    "metrics/test_threads.py", "crf", "spatial", "objects",
+)  # fmt: skip
 # What is killed, forked or limited in its memory, and what compiles: the sanitizers are in the way.
 LEFT_OUT = (
     "not fork and not dataloader and not signal and not interrupt and not memory and not daemon "

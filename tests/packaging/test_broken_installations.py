@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from package_copies import link_package, run_python
 
-from segpost._core.load_errors import REBUILD, REINSTALL, describe_load_error
+from segpost._core.installers import PIP
+from segpost._core.load_errors import describe_load_error
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 BACKEND = "import segpost; print(segpost.build_config()['backend'])"
@@ -19,20 +20,26 @@ BACKEND = "import segpost; print(segpost.build_config()['backend'])"
 @pytest.mark.parametrize(
     ("message", "cure"),
     [
-        ("/lib/libc.so.6: version `GLIBC_2.38' not found (required by _cpu.so)", REBUILD),
-        ("libstdc++.so.6: version `GLIBCXX_3.4.32' not found", REBUILD),
-        ("_cpu.so: wrong ELF class: ELFCLASS32", REINSTALL),
+        ("/lib/libc.so.6: version `GLIBC_2.38' not found (required by _cpu.so)", PIP.rebuild),
+        ("libstdc++.so.6: version `GLIBCXX_3.4.32' not found", PIP.rebuild),
+        ("_cpu.so: wrong ELF class: ELFCLASS32", PIP.reinstall),
         ("dlopen(_cpu.so): mach-o file, but is an incompatible architecture (have 'x86_64', need "
-         "'arm64')", REINSTALL),
-        ("DLL load failed while importing _cpu: %1 is not a valid Win32 application.", REINSTALL),
-        ("_cpu.so: undefined symbol: segpost_get_api", REINSTALL),
-        ("libsegpost.so: cannot open shared object file: No such file or directory", REINSTALL),
-        ("dlopen(_cpu.so): Library not loaded: @rpath/libsegpost.dylib", REINSTALL),
+         "'arm64')", PIP.reinstall),
+        ("DLL load failed while importing _cpu: %1 is not a valid Win32 application.",
+         PIP.reinstall),
+        ("_cpu.so: undefined symbol: segpost_get_api", PIP.reinstall),
+        ("libsegpost is of version 0.1.0, and _cpu of version 0.2.0", PIP.reinstall),
+        ("Python version mismatch: module was compiled for Python 3.11, but", PIP.reinstall),
+        ("dynamic module does not define module export function (PyInit__cpu)", PIP.reinstall),
+        ("/usr/lib/segpost/_cpu.so: cannot open shared object file: No such file", PIP.reinstall),
+        ("/usr/lib/segpost/lib/libsegpost.so: cannot read file data", PIP.reinstall),
+        ("libsegpost.so: cannot open shared object file: No such file or directory", PIP.reinstall),
+        ("dlopen(_cpu.so): Library not loaded: @rpath/libsegpost.dylib", PIP.reinstall),
         ("libgcc_s.so.1: cannot open shared object file: No such file", "Install libgcc_s.so.1 by"),
         ("dlopen: Library not loaded: /usr/lib/libc++.1.dylib", "Install /usr/lib/libc++.1.dylib"),
         ("DLL load failed while importing _cpu: The specified module could not", "Visual C++"),
         ("this processor has none of the SIMD levels of this build: x86_64_v2", "model host"),
-        ("something that nobody has seen", REBUILD),
+        ("something that nobody has seen", PIP.rebuild),
     ],
 )  # fmt: skip
 def test_what_a_loader_says_has_a_cure(message: str, cure: str) -> None:
@@ -47,7 +54,7 @@ def test_reason_of_a_build_without_native_code_goes_first() -> None:
     """Why it was built so is known; what the loader says is not asked."""
     failure = describe_load_error("No module named 'segpost._cpu'", [], "no C++ compiler was found")
     assert failure.reason == "segpost was built without it: no C++ compiler was found"
-    assert failure.cure.endswith(REBUILD)
+    assert failure.cure.endswith(PIP.rebuild)
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_code_of_another_python_is_named(package: Path) -> None:
     info = run_python(package.parent, "-W", "ignore", "-m", "segpost", "info").stdout
     assert "numba (the native code cannot be loaded)" in info
     assert f"cannot be loaded: {reason}." in info
-    assert info.endswith(f"{REINSTALL}\n")
+    assert info.endswith(f"{PIP.reinstall}\n")
 
 
 def test_damaged_code_and_a_missing_library_are_told_apart(package: Path) -> None:
@@ -81,12 +88,12 @@ def test_damaged_code_and_a_missing_library_are_told_apart(package: Path) -> Non
     )
     reason, cure = json.loads(run_python(package.parent, "-c", program).stdout)
     assert "libsegpost" in reason
-    assert cure == f"The installation is incomplete: {REINSTALL}"
+    assert cure == f"The installation is incomplete: {PIP.reinstall}"
     copied = package / Path(native).name
     copied.write_bytes(b"\x7fELF")
     reason, cure = json.loads(run_python(package.parent, "-c", program).stdout)
     assert copied.name in reason
-    assert cure == f"The installation is incomplete: {REINSTALL}"
+    assert cure == f"The installation is incomplete: {PIP.reinstall}"
 
 
 def test_backend_that_is_asked_for_is_an_error_with_the_cure(package: Path) -> None:
@@ -95,5 +102,5 @@ def test_backend_that_is_asked_for_is_an_error_with_the_cure(package: Path) -> N
     program = "import segpost\nwith segpost.use_backend('native'): pass"
     done = run_python(package.parent, "-c", program)
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("RuntimeError: the native backend cannot be used (")
-    assert line.endswith(REINSTALL)
+    assert line.startswith("segpost._core.extensions.BackendError: the native backend cannot be ")
+    assert line.endswith(PIP.reinstall)

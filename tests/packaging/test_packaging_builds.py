@@ -15,12 +15,15 @@ from typing import NamedTuple
 
 import pytest
 
+from segpost._core.installers import INSTALLERS
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang", "nvcc")
 NATIVE: tuple[str, ...] = (
     "_cpu",
     "lib/libsegpost",
     "include/segpost/capi.h",
+    "include/segpost/export.h",
     "lib/pkgconfig/segpost.pc",
 )
 NATIVE += ("lib/cmake/segpost/segpostConfig.cmake", "lib/cmake/segpost/segpostConfigVersion.cmake")
@@ -245,19 +248,44 @@ def test_cure_that_the_warning_prints_gives_native_code(cured: Installed) -> Non
     assert re.search(r"^native +yes$", cured.info, re.MULTILINE)
 
 
+def test_cure_of_what_uv_has_installed(sdist: Path, tmp_path: Path) -> None:
+    """The command that the warning ends with is uv's, and works."""
+    if shutil.which("uv") is None:
+        pytest.skip("there is no uv")
+    succeed(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "environment"))
+    made = Environment(tmp_path / "environment", sdist)
+    variables = {
+        "VIRTUAL_ENV": str(made.folder),
+        "UV_FIND_LINKS": str(sdist.parent),
+        "SEGPOST_NATIVE": "OFF",
+    }
+    succeed("uv", "pip", "install", "--no-deps", "segpost", variables=variables)
+    warning = made.python("-c", "import segpost").stderr
+    cure = re.search(r", then: (uv pip install .*)$", warning, re.MULTILINE)
+    assert cure is not None, warning
+    assert cure[1] == INSTALLERS["uv"].rebuild
+    for command in (cure[1], INSTALLERS["uv"].reinstall):
+        assert "segpost==" in succeed("sh", "-c", command, variables=variables)
+
+
 def test_wheels_have_the_package_and_nothing_else(fallback: Installed, cured: Installed) -> None:
-    """Modules, stubs, headers and libraries, or the reason why there are none; no sources."""
+    """Modules, stubs, headers and libraries, or the reason why there are none; no sources but
+    those that `segpost build-runtime` compiles.
+    """
     for files in (fallback.files, cured.files):
         roots = {name.partition("/")[0] for name in files}
         assert {root for root in roots if not root.endswith(".dist-info")} == {"..", "segpost"}
         assert [name for name in files if name.startswith("..")] == ["../../../bin/segpost"]
         assert {f"segpost/{name}" for name in PYTHON} <= files
-        assert not [name for name in files if name.endswith((".cpp", ".cu", ".o", ".a"))]
+        sources = {name for name in files if name.endswith((".cpp", ".cu", ".o", ".a"))}
+        assert {name.rpartition("/")[0] for name in sources} <= {"segpost/share/runtimes"}
     marker = "segpost/without_native.txt"
     native = {
         name for name in cured.files if name.startswith(tuple(f"segpost/{n}" for n in NATIVE))
     }
-    assert len(native) == len(NATIVE) + 1  # two names begin with _cpu: the module and its stub
+    assert (
+        len(native) == len(NATIVE) + 2
+    )  # the stub begins with _cpu too, operators with libsegpost
     assert marker not in cured.files
     assert marker in fallback.files
     assert native & fallback.files == {"segpost/_cpu.pyi"}
@@ -292,7 +320,7 @@ def test_error_in_the_middle_of_a_build_is_an_error(sdist: Path, tmp_path: Path)
     compiler = tmp_path / "compiler"
     compiler.write_text(
         '#!/bin/sh\ncase "$*" in\n'
-        "*csrc/capi/*|*csrc/cpu/*) echo 'internal compiler error' >&2; exit 1;;\n"
+        "*csrc/capi/*|*csrc/cpu/labels/*) echo 'internal compiler error' >&2; exit 1;;\n"
         f'esac\nexec {real} "$@"\n'
     )
     compiler.chmod(0o755)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from package_copies import link_package, run_python
 
-from segpost._core.load_errors import REBUILD
+from segpost._core.installers import PIP
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORK = re.compile(r"^(torch|tensorflow|jax|keras|openvino|onnxruntime)[^a-z-]")
@@ -188,7 +188,7 @@ def test_build_without_native_code_warns_once_with_the_cure(copied: Path) -> Non
     first = done.stderr.splitlines()[0]
     assert first.startswith(f"{program}:1: RuntimeWarning: segpost was built without native code")
     assert "(no C++ compiler was found): it runs on Numba" in first
-    cure = f"then: {REBUILD}"
+    cure = f"then: {PIP.rebuild}"
     assert first.endswith(cure)
     info = run_python(copied, "-m", "segpost", "info").stdout
     assert "cannot be loaded: segpost was built without it: no C++ compiler was found." in info

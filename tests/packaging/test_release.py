@@ -50,6 +50,14 @@ def test_file_with_another_version_is_named(release: ModuleType, copy: Any, name
         release.check_versions(copy)
 
 
+def test_extra_has_the_version(release: ModuleType, copy: Any) -> None:
+    """It pins segpost-cuda."""
+    path = copy.root / "pyproject.toml"
+    path.write_text(path.read_text().replace("segpost-cuda==", "segpost-cuda==9."))
+    with pytest.raises(release.StepFailed, match=rf"but the extra cuda has 9\.{copy.version}"):
+        release.check_versions(copy)
+
+
 def test_tag_is_that_of_the_version(release: ModuleType, copy: Any) -> None:
     """A tag begins with "v", and a version has three numbers."""
     release.check_versions(copy._replace(tag=f"v{copy.version}"))
@@ -102,7 +110,7 @@ def test_steps_go_on_after_one_that_fails(
         release.Step("first", "words", commands=('test "$X" = 1',), variables=("X=1",)),
         release.Step("second", "words", commands=("echo output; exit 3", "touch never")),
         release.Step("third", "words", commands=("no-such-program",)),
-        release.Step("fourth", "words", commands=("cat {sdist}",)),
+        release.Step("fourth", "words", commands=("cat {wheel}",)),
         release.Step("fifth", "words", check=lambda _: None),
     ]
     assert not release.run_steps(steps, copy)
@@ -113,16 +121,16 @@ def test_steps_go_on_after_one_that_fails(
     assert "output" in lines
     assert not (copy.root / "never").exists()
     assert release.INSTALL in lines  # what has the programs
-    assert any(line.endswith("has 0 of segpost-*.tar.gz: run step sdist") for line in lines)
+    assert any(line.endswith(".whl: run step wheels") for line in lines)
     assert lines[-1] == "2 of 5 steps passed"
     assert release.run_steps(steps[:1], copy)
 
 
 def test_command_line(release: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """Steps are chosen by name; a dry run prints them, in their order, and runs nothing."""
-    assert release.main(["--dry-run", "docs", "sdist"]) == 0
+    assert release.main(["--dry-run", "docs", "pure"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line[0] != " "] == ["sdist", "docs"]
+    assert [line.split()[0] for line in lines if line[0] != " "] == ["pure", "docs"]
     assert release.main(["--dry-run", "--quick"]) == 0
     assert "build" not in capsys.readouterr().out
     assert release.main(["version"]) == 0
@@ -141,15 +149,16 @@ def test_extra_has_what_the_steps_run(release: ModuleType) -> None:
     others = {"{python}", "{tests}/bin/pip", "{tests}/bin/python"}
     assert "segpost[docs]" in listed
     assert {name for name in programs - others if name not in listed} == set()
-    assert "build" in listed
+    for name in ("ziglang==", "auditwheel", "check-wheel-contents", "twine", "lief", "wheel"):
+        assert name in listed
 
 
 @pytest.mark.packaging
 def test_files_and_builds_pass(release: ModuleType, tmp_path: Path) -> None:
-    """The source distribution, the pure wheel, their metadata, and the schemas of files."""
-    for module in ("build", "twine", "check_wheel_contents", "check_jsonschema"):
+    """The source distribution, the pure wheel, their audit, and the schemas of files."""
+    for module in ("twine", "check_wheel_contents", "check_jsonschema", "lief"):
         pytest.importorskip(module)
-    names = ["files", "sdist", "pure", "metadata"]
+    names = ["files", "pure", "audit"]
     command = [sys.executable, "-m", "tools.release", *names, "--dist", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

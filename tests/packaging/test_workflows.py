@@ -167,6 +167,15 @@ def test_workflows_have_no_known_weakness() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.packaging
+def test_workflows_mean_something() -> None:
+    """By actionlint: names of contexts, outputs, matrices and needed jobs, types of expressions."""
+    if shutil.which("actionlint") is None:
+        pytest.skip("there is no actionlint")
+    done = subprocess.run(["actionlint"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_forms_ask_for_the_installation(path: Path) -> None:
     """`segpost info`, always where something is wrong."""

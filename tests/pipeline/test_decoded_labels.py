@@ -138,6 +138,11 @@ def test_confidence_is_refused_and_its_cure_works() -> None:
     confidence = eval(call, {"np": np, "seg": seg})
     y, x = np.indices(seg.labels.shape)
     np.testing.assert_array_equal(confidence, seg.probabilities[seg.labels, y, x])
+    batch = np.stack([LOGITS, LOGITS[::-1]])
+    seg = segpost.postprocess(batch, decode="iou", want=("labels", "probabilities"))
+    of_batch = eval(call, {"np": np, "seg": seg})
+    assert of_batch.shape == seg.labels.shape
+    np.testing.assert_array_equal(of_batch[0], confidence)
 
 
 def test_contradictions_are_refused() -> None:

@@ -93,7 +93,7 @@ def test_instances_of_oneformer_are_the_argmax_of_score_times_logit() -> None:
     kept = [i for i in order[: len(probabilities)] if probabilities.ravel()[i] > 0.5]
     scores = probabilities.ravel()[kept]
     queries = [int(i) // probabilities.shape[1] for i in kept]
-    weighted = query_heads.resized(head.masks[queries], SIZE) * scores[:, None, None]
+    weighted = query_heads.resize(head.masks[queries], SIZE) * scores[:, None, None]
     first = weighted.argmax(axis=0)
     won = np.bincount(first.ravel(), minlength=len(kept))
     with np.errstate(divide="ignore", invalid="ignore"):

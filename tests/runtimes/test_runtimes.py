@@ -220,3 +220,32 @@ def test_the_example_runs_as_it_is(
     assert differing
     assert max(map(int, differing)) < 10  # in float32 a tie may fall the other way
     assert list(tmp_path.glob("*.png"))
+
+
+def test_the_export_ends_in_a_picture(
+    examples: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The exported graph gives the labels of torch, and pictures of them."""
+    image_module = pytest.importorskip("PIL.Image")
+    for package in ("sklearn", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    network = importable("torchvision_deeplab")
+    stand_in = importlib.import_module("stand_in")
+    module = importlib.import_module("export_labels")
+    image = stand_in.photograph(96, 144)
+    monkeypatch.setattr(module, "photograph", lambda: image)
+    monkeypatch.chdir(tmp_path)
+    module.main()
+    assert "classes in labels.png" in capsys.readouterr().out
+    with image_module.open("labels.png") as picture:
+        labels = np.asarray(picture)
+    with image_module.open("overlay.png") as picture:
+        overlay = np.asarray(picture)
+    model, x = network.network(image)
+    wanted = network.ours(model, network.small(model, x), image.shape[:2])[0]
+    assert (labels != np.asarray(wanted)).mean() < 1e-3  # the runtimes round in their own ways
+    assert len(np.unique(labels)) > 8
+    np.testing.assert_array_equal(overlay, segpost.overlay(image, labels, "voc"))

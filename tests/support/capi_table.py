@@ -25,6 +25,7 @@ def print_folder(option: str) -> str:
 class Strided(ctypes.Structure):
     """segpost_array."""
 
+    memory: np.ndarray  # what `data` is the address of
     _fields_ = (
         ("data", ctypes.c_void_p),
         ("dtype", ctypes.c_int32),
@@ -44,6 +45,12 @@ class Report(ctypes.Structure):
     )
 
 
+class Box(ctypes.Structure):
+    """segpost_letterbox."""
+
+    _fields_ = tuple((name, ctypes.c_int64 * 2) for name in ("image", "input", "content", "offset"))
+
+
 class Options(ctypes.Structure):
     """segpost_argmax_options."""
 
@@ -56,6 +63,7 @@ class Options(ctypes.Structure):
         ("image", ctypes.c_void_p),
         ("alpha", ctypes.c_void_p),
         ("alpha_count", ctypes.c_int64),
+        ("letterbox", ctypes.POINTER(Box)),
     )
 
 
@@ -77,6 +85,7 @@ class CrfOptions(ctypes.Structure):
 class BinarizeOptions(ctypes.Structure):
     """segpost_binarize_options."""
 
+    memory: np.ndarray | None  # what `thresholds` is the address of
     _fields_ = (
         ("struct_size", ctypes.c_size_t),
         ("grid", ctypes.c_int32),
@@ -138,18 +147,28 @@ class Table(ctypes.Structure):
     )
 
 
-DTYPES = {"float32": 0, "float64": 1, "float16": 2, "int8": 4, "uint8": 5, "int32": 8, "int64": 9}
+DTYPES = {
+    name: number
+    for number, name in enumerate(
+        (
+            *("float32", "float64", "float16", "bfloat16", "int8", "uint8"),
+            *("int16", "uint16", "int32", "int64", "uint32", "uint64"),
+        )
+    )
+}
 
 
 def strided(array: np.ndarray) -> Strided:
     padding = (0,) * (4 - array.ndim)
-    return Strided(
+    view = Strided(
         array.ctypes.data,
         DTYPES[array.dtype.name],
         array.ndim,
         (ctypes.c_int64 * 4)(*array.shape, *padding),
         (ctypes.c_int64 * 4)(*array.strides, *padding),
     )
+    view.memory = array
+    return view
 
 
 def argmax(logits: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[int, str]:

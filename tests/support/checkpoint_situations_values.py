@@ -212,7 +212,7 @@ def channels_last_kernels() -> Case:
     return Case(state, fresh(), small(), ("transposed",))
 
 
-class Shared(nn.Module):
+class SharedLayers(nn.Module):
     """Two convolutions that are one."""
 
     def __init__(self, is_tied: bool = True) -> None:
@@ -229,25 +229,25 @@ class Shared(nn.Module):
 @situation
 def tied_and_saved_once() -> Case:
     """safetensors drops one name of a tensor."""
-    net = trained(Shared())
+    net = trained(SharedLayers())
     state = {n: t for n, t in net.state_dict().items() if n.startswith("a.")}
-    return Case(state, Shared(), net, ("tied-weights",))
+    return Case(state, SharedLayers(), net, ("tied-weights",))
 
 
 @situation
 def tied_and_saved_by_the_other_name() -> Case:
     """The same with the second name kept."""
-    net = trained(Shared())
+    net = trained(SharedLayers())
     state = {n: t for n, t in net.state_dict().items() if n.startswith("b.")}
-    return Case(state, Shared(), net, ("tied-weights",))
+    return Case(state, SharedLayers(), net, ("tied-weights",))
 
 
 @situation
 def two_values_for_one_tensor() -> Case:
     """A network whose tensors were not tied."""
-    net = trained(Shared(False))
+    net = trained(SharedLayers(False))
     codes = ("tied-values",)
-    return Case(net.state_dict(), Shared(), net, codes, codes)
+    return Case(net.state_dict(), SharedLayers(), net, codes, codes)
 
 
 def quantizable() -> Any:
@@ -256,7 +256,7 @@ def quantizable() -> Any:
     return nn.Sequential(q.QuantStub(), nn.Conv2d(3, 4, 1), q.DeQuantStub()).eval()
 
 
-def quantized() -> Any:
+def build_quantized() -> Any:
     """Return a network of static quantization."""
     torch.manual_seed(5)
     q: Any = torch.ao.quantization
@@ -271,7 +271,7 @@ def quantized() -> Any:
 def static_quantization() -> Case:
     """A quantized file into a float network, which torch refuses."""
     codes = ("quantized",)
-    return Case(quantized().state_dict(), quantizable(), quantized(), codes, codes)
+    return Case(build_quantized().state_dict(), quantizable(), build_quantized(), codes, codes)
 
 
 @situation
@@ -279,7 +279,7 @@ def float_into_quantized() -> Case:
     """A float file into a quantized network."""
     codes = ("quantized",)
     saved = trained(quantizable()).state_dict()
-    return Case(saved, quantized(), quantized(), codes, codes, curable=False)
+    return Case(saved, build_quantized(), build_quantized(), codes, codes, curable=False)
 
 
 @situation

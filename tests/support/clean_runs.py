@@ -5,33 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from corpus_scenes import MEAN, STD, normalize
 from diagnosis_scenes import (
     CLASSES,
-    MEAN,
     SIZE,
-    STD,
     Arguments,
     Run,
     logits_of,
-    normalized,
-    opened,
+    mark_void,
+    open_saved,
     pair,
     photograph,
     regions,
-    with_void,
 )
 
 import segpost
 from segpost.color.datasets import list_palettes
 
 
-def right() -> list[Run]:
+def list_clean_runs() -> list[Run]:
     """Runs with nothing wrong in them."""
     runs = []
     for seed in range(4):
         for classes in (2, 7, 19, 60, 200):
 
-            def whole(classes: int = classes, seed: int = seed) -> Arguments:
+            def pass_everything(classes: int = classes, seed: int = seed) -> Arguments:
                 logits, labels, target = pair(classes, seed=seed)
                 return {
                     "logits": logits,
@@ -41,9 +39,9 @@ def right() -> list[Run]:
                     "num_classes": classes,
                 }
 
-            runs.append(Run(f"{classes} classes, scene {seed}", whole))
+            runs.append(Run(f"{classes} classes, scene {seed}", pass_everything))
 
-    def voc() -> Arguments:
+    def pass_voc() -> Arguments:
         logits, labels, target = pair(21)
         palette = segpost.Palette.named("voc")
         photo = photograph()
@@ -51,37 +49,37 @@ def right() -> list[Run]:
             "logits": logits,
             "labels": labels,
             "color": segpost.colorize(labels, palette),
-            "target": with_void(target),
+            "target": mark_void(target),
             "palette": "voc",
             "class_names": palette.names,
             "image": photo,
-            "input": normalized(photo),
+            "input": normalize(photo),
             "mean": MEAN,
             "std": STD,
         }
 
-    runs.append(Run("everything given, VOC", voc))
+    runs.append(Run("everything given, VOC", pass_voc))
     for name in list_palettes():
 
-        def drawn(name: Any = name) -> Arguments:
+        def draw(name: Any = name) -> Arguments:
             palette = segpost.Palette.named(name)
             labels = regions(min(len(palette), 40))
             return {"labels": labels, "color": segpost.colorize(labels, palette), "palette": name}
 
-        runs.append(Run(f"drawn with the palette {name}", drawn))
+        runs.append(Run(f"drawn with the palette {name}", draw))
     for grid in ("half_pixel", "align_corners", "asymmetric"):
         for stride in (4, 8, 16):
 
-            def fitting(grid: Any = grid, stride: int = stride) -> Arguments:
+            def fit(grid: Any = grid, stride: int = stride) -> Arguments:
                 target = regions()
                 logits = logits_of(target, stride=stride, grid=grid)
                 labels = segpost.argmax(logits, size=SIZE, grid=grid)
                 return {"logits": logits, "labels": labels, "target": target, "grid": grid}
 
-            runs.append(Run(f"logits at 1/{stride} on {grid}", fitting))
+            runs.append(Run(f"logits at 1/{stride} on {grid}", fit))
     for align in ("center", "top_left"):
 
-        def boxed(align: Any = align) -> Arguments:
+        def pad(align: Any = align) -> Arguments:
             box = segpost.Letterbox.fit(SIZE, (256, 256), align=align)
             target = regions()
             top, left = box.offset
@@ -90,7 +88,7 @@ def right() -> list[Run]:
             labels = segpost.argmax(logits, letterbox=box)
             return {"logits": logits, "letterbox": box, "labels": labels, "target": target}
 
-        runs.append(Run(f"a letterbox, {align}", boxed))
+        runs.append(Run(f"a letterbox, {align}", pad))
     zeros = np.zeros(SIZE, np.uint8)
     nothing = logits_of(zeros)
     full = logits_of(regions(), stride=1)
@@ -121,7 +119,7 @@ def right() -> list[Run]:
         Run("a few pixels", lambda: {"logits": tiny, "target": regions(3, (4, 5))}),
         Run("one pixel", lambda: {"logits": tiny[:, :1, :1], "target": zeros[:1, :1]}),
         Run("900 classes", lambda: {"logits": huge, "labels": huge.argmax(0)}),
-        Run("void of a target", lambda: {"labels": regions(), "target": with_void(regions()),
+        Run("void of a target", lambda: {"labels": regions(), "target": mark_void(regions()),
                                          "ignore_index": 255, "num_classes": CLASSES}),
         Run("rounding between two runs", lambda: {
             "logits": full, "repeat_logits": full * np.float32(1 + 1e-6)}),
@@ -162,7 +160,7 @@ def right() -> list[Run]:
     runs.append(
         Run(
             "an indexed file",
-            lambda: {"labels": opened(regions(), palette=colors), "palette": "voc"},
+            lambda: {"labels": open_saved(regions(), palette=colors), "palette": "voc"},
         )
     )
     return runs

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from corpus_failures import CorpusFailure, iter_failures
+from corpus_failures import iter_failures
+from corpus_failures.failure import CorpusFailure
 from corpus_right import CorpusRun, iter_right_runs
 
 import segpost
 from segpost.diagnosis.registry import TABLE
 from segpost.render.findings import RANKS
+
+MAX_LIKELY = 2  # findings in all right runs of a set
 
 
 class Verdict(NamedTuple):
@@ -42,9 +45,9 @@ def judge_failures(failures: Iterable[CorpusFailure]) -> list[Verdict]:
     verdicts = []
     for failure in failures:
         for scene in failure.scenes:
-            given = {name: value for name, value in failure.make(scene).items()
+            arguments = {name: value for name, value in failure.make(scene).items()
                      if value is not None}  # fmt: skip
-            findings = segpost.diagnose(**given).findings
+            findings = segpost.diagnose(**arguments).findings
             verdicts.append(Verdict(failure.what, scene, failure.codes, findings))
     return verdicts
 
@@ -53,6 +56,17 @@ def find_in_right_runs(runs: Iterable[CorpusRun]) -> list[tuple[CorpusRun, segpo
     """Return the findings in right runs: each is wrong, or a hint."""
     return [(run, finding) for run in runs
             for finding in segpost.diagnose(**run.arguments).findings]  # fmt: skip
+
+
+def assert_silent(runs: Iterable[CorpusRun], least: int) -> None:
+    """Assert that right runs, of which there are enough, have nothing certain and little likely."""
+    runs = list(runs)
+    findings = find_in_right_runs(runs)
+    ranks = Counter(finding.rank for _, finding in findings)
+    serious = [(run.network, run.how, f.code, f.rank) for run, f in findings if f.rank != "hint"]
+    assert len(runs) >= least
+    assert not ranks["certain"], serious
+    assert ranks["likely"] <= MAX_LIKELY, serious
 
 
 @cache
@@ -70,10 +84,12 @@ def all_right_findings() -> tuple[int, list[tuple[CorpusRun, segpost.Finding]]]:
 
 def corpus_table() -> str:
     """Return for every rule how often it was right and wrong in the corpus, as Markdown."""
-    verdicts, (runs, found) = all_verdicts(), all_right_findings()
+    verdicts, (runs, findings) = all_verdicts(), all_right_findings()
     right: Counter[tuple[str, str]] = Counter()
     beside: Counter[tuple[str, str]] = Counter()
-    wrong: Counter[tuple[str, str]] = Counter((finding.code, finding.rank) for _, finding in found)
+    wrong: Counter[tuple[str, str]] = Counter(
+        (finding.code, finding.rank) for _, finding in findings
+    )
     for verdict in verdicts:
         for finding in verdict.findings:
             is_right = finding.code in verdict.codes
@@ -87,7 +103,7 @@ def corpus_table() -> str:
             lines.append(f"| `{code}` | {cells} |")
     named = sum(verdict.is_named for verdict in verdicts)
     misnamed = sum(verdict.is_misnamed for verdict in verdicts)
-    false = Counter(finding.rank for _, finding in found)
+    false = Counter(finding.rank for _, finding in findings)
     lines += [
         "",
         f"Failing runs: {len(verdicts)} of {len({v.what for v in verdicts})} mistakes. The cause "

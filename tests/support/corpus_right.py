@@ -79,12 +79,12 @@ def iter_right_runs() -> Iterator[CorpusRun]:
                 yield CorpusRun(network, how, k, arguments)
             if network.startswith("shapes"):
                 target = draw_shapes(k, void=False).target
-                given = {
+                arguments = {
                     "logits": output.logits[k],
                     "target": target,
                     "grid": output.options["grid"],
                 }
-                yield CorpusRun(network, "boundaries annotated", k, given)
+                yield CorpusRun(network, "boundaries annotated", k, arguments)
     yield from iter_batches()
     yield from iter_sizes()
 

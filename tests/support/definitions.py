@@ -15,7 +15,7 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 BYTES = 512 << 20  # of results that are kept; the ones unused for longest are dropped
 
-_kept: OrderedDict[bytes, bytes] = OrderedDict()
+_results: OrderedDict[bytes, bytes] = OrderedDict()
 
 
 def definition(call: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Result:
@@ -35,19 +35,19 @@ def once(function: Callable[P, Result]) -> Callable[P, Result]:
     """A function of arrays that is computed once for the same values."""
 
     @functools.wraps(function)
-    def kept(*args: P.args, **kwargs: P.kwargs) -> Result:
+    def call_once(*args: P.args, **kwargs: P.kwargs) -> Result:
         arguments = function.__module__, function.__qualname__, args, kwargs
         return _once(lambda: function(*args, **kwargs), arguments)
 
-    return kept
+    return call_once
 
 
 def _once(compute: Callable[[], Result], arguments: tuple[object, ...]) -> Result:
     key = hashlib.sha256(pickle.dumps(arguments)).digest()
-    if key not in _kept:
-        _kept[key] = pickle.dumps(compute(), protocol=5)
-        while sum(map(len, _kept.values())) > BYTES and len(_kept) > 1:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    result: Result = pickle.loads(_kept[key])
+    if key not in _results:
+        _results[key] = pickle.dumps(compute(), protocol=5)
+        while sum(map(len, _results.values())) > BYTES and len(_results) > 1:
+            _results.popitem(last=False)
+    _results.move_to_end(key)
+    result: Result = pickle.loads(_results[key])
     return result

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from corpus_scenes import MEAN, STD, normalize
 from diagnosis_scenes import (
-    MEAN,
-    STD,
     Arguments,
     Failure,
     Image,
     Run,
-    letterboxed,
+    letterbox,
     logits_of,
-    normalized,
-    opened,
-    smoothly_resized,
+    open_saved,
+    resize_smoothly,
 )
 
 import segpost
@@ -25,72 +23,76 @@ from segpost.diagnosis.class_maps import TRAIN_IDS
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def made_of_files(folder: Path) -> list[Failure]:
+def list_faults_of_files(folder: Path) -> list[Failure]:
     """Failures made of photographs, and of what a network predicted for them."""
     voc = segpost.Palette.named("voc")
-    found = []
+    faults = []
     for name in ("1", "23"):
         image, preds, target = scene_of(folder, name)
-        pictured = _pixels(folder / f"vainf_{name}_target.png")
-        both = {"labels": preds, "palette": "voc", "image": image}
+        picture = _pixels(folder / f"vainf_{name}_target.png")
+        shared = {"labels": preds, "palette": "voc", "image": image}
         what = f"photograph {name}"
-        padded = letterboxed(preds[64:448], 0.5)
-        grey = np.asarray(Image.fromarray(pictured).convert("L"))
+        boxed = letterbox(preds[64:448], 0.5)
+        grey = np.asarray(Image.fromarray(picture).convert("L"))
         cases: list[tuple[str, str, Arguments]] = [
-            ("target-is-a-picture", "a target in colors", {**both, "target": pictured}),
-            ("target-luma", "a target read as grey", {**both, "target": grey}),
+            ("target-is-a-picture", "a target in colors", {**shared, "target": picture}),
+            ("target-luma", "a target read as grey", {**shared, "target": grey}),
             ("void-not-ignored", "255 not ignored",
              {"labels": preds, "target": target, "num_classes": 21}),
             ("shifted", "8 down, 8 to the right",
-             {**both, "labels": np.roll(preds, (8, 8), (0, 1)), "target": target}),
+             {**shared, "labels": np.roll(preds, (8, 8), (0, 1)), "target": target}),
             ("shifted", "12 to the left",
-             {**both, "labels": np.roll(preds, (0, -12), (0, 1)), "target": target}),
+             {**shared, "labels": np.roll(preds, (0, -12), (0, 1)), "target": target}),
             ("letterbox", "padded to a square",
-             {"labels": padded, "target": target[64:448], "palette": "voc"}),
-            ("turned", "mirrored", {**both, "labels": preds[:, ::-1], "target": target}),
+             {"labels": boxed, "target": target[64:448], "palette": "voc"}),
+            ("turned", "mirrored", {**shared, "labels": preds[:, ::-1], "target": target}),
             ("reduce-zero-label-missing", "the target one further",
-             {**both, "target": np.where(target == 255, 255, target + 1).astype(np.uint8)}),
+             {**shared, "target": np.where(target == 255, 255, target + 1).astype(np.uint8)}),
             ("classes-permuted", "another order",
              {"labels": np.array([*range(21)][::-1], np.uint8)[preds], "target": target,
               "palette": "voc"}),
             ("class-offset", "the target three further",
-             {**both, "target": np.where(target == 255, 255, target + 3).astype(np.uint8)}),
+             {**shared, "target": np.where(target == 255, 255, target + 3).astype(np.uint8)}),
             ("one-class", "nothing but background",
-             {**both, "labels": preds * 0, "target": target}),
+             {**shared, "labels": preds * 0, "target": target}),
             # Class 1 alone would become 255, and that a mask of 0 and 255.
             ("argmax-times-255", "(argmax * 255).astype(uint8)",
              {"labels": (np.where(preds, 15, 0) * 255 % 256).astype(np.uint8), "palette": "voc"}),
-            ("ids-as-grey", "ids shown as grey", {**both, "color": np.stack([preds] * 3, -1)}),
+            ("ids-as-grey", "ids shown as grey", {**shared, "color": np.stack([preds] * 3, -1)}),
             ("colors-unknown", "an overlay taken for labels",
              {"color": segpost.overlay(image, preds, voc), "palette": "voc"}),
             ("red-blue-swapped", "drawn in OpenCV's order",
-             {**both, "color": segpost.colorize(preds, voc)[..., ::-1]}),
-            ("no-palette-in-file", "ids saved as grey", {"labels": opened(preds)}),
-            ("lossy-label-file", "ids saved as JPEG", {"labels": opened(preds, kind="JPEG")}),
+             {**shared, "color": segpost.colorize(preds, voc)[..., ::-1]}),
+            ("no-palette-in-file", "ids saved as grey", {"labels": open_saved(preds)}),
+            ("lossy-label-file", "ids saved as JPEG", {"labels": open_saved(preds, kind="JPEG")}),
             ("target-interpolated", "a target resized with interpolation",
-             {"target": smoothly_resized(target, (400, 400)), "num_classes": 21,
+             {"target": resize_smoothly(target, (400, 400)), "num_classes": 21,
               "ignore_index": 255}),
             ("height-width-swapped", "cut to 400 x 513, transposed",
              {"labels": preds[:400].T, "target": target[:400]}),
             ("input-bgr", "blue, green, red",
-             {"input": normalized(image[..., ::-1]), "image": image, "mean": MEAN, "std": STD}),
+             {"input": normalize(image[..., ::-1]), "image": image, "mean": MEAN, "std": STD}),
             ("input-bgr", "blue, green, red, at half the size",
-             {"input": normalized(image[::2, ::2, ::-1]), "image": image, "mean": MEAN,
+             {"input": normalize(image[::2, ::2, ::-1]), "image": image, "mean": MEAN,
               "std": STD}),
             ("input-normalization", "not divided by 255",
              {"input": ((image - MEAN) / STD).transpose(2, 0, 1), "image": image, "mean": MEAN,
               "std": STD}),
         ]  # fmt: skip
-        for grid, told in (("align_corners", None), ("half_pixel", "align_corners"),
+        for grid, option in (("align_corners", None), ("half_pixel", "align_corners"),
                            ("asymmetric", None)):  # fmt: skip
             # Shapes of the prediction: void of the target would have to become some class.
-            given = {"logits": logits_of(preds, 21, grid=grid), "target": preds, "palette": "voc"}
-            if told is not None:
-                given["grid"] = told
-            cases.append(("wrong-grid", f"made for {grid}, on {told or 'half_pixel'}", given))
-        found += [
-            Failure(code, f"{what}: {words}", lambda given=given: given)  # type: ignore[misc]
-            for code, words, given in cases
+            arguments = {
+                "logits": logits_of(preds, 21, grid=grid),
+                "target": preds,
+                "palette": "voc",
+            }
+            if option is not None:
+                arguments["grid"] = option
+            cases.append(("wrong-grid", f"made for {grid}, on {option or 'half_pixel'}", arguments))
+        faults += [
+            Failure(code, f"{what}: {words}", lambda arguments=arguments: arguments)  # type: ignore[misc]
+            for code, words, arguments in cases
         ]
     golden = _pixels(folder / "tflite_ground_truth_segmentation.png")
     street = np.asarray(Image.open(folder / "deeplab2_eval_semantic_target.png")).astype(np.uint8)
@@ -101,7 +103,7 @@ def made_of_files(folder: Path) -> list[Failure]:
     def grey_file() -> Arguments:
         return {"labels": Image.open(folder / "voc_2007_000129.png"), "palette": "voc"}
 
-    found += [
+    faults += [
         Failure("red-blue-swapped", "the golden picture of a TFLite example, VOC's colors said",
                 lambda: {"color": golden, "palette": "voc"}),
         Failure("red-blue-swapped", "the same, no palette said", lambda: {"color": golden}),
@@ -114,26 +116,26 @@ def made_of_files(folder: Path) -> list[Failure]:
                 lambda: {"labels": np.roll(seen, (-3, 5), (0, 1)), "target": street,
                          "palette": "cityscapes"}),
     ]  # fmt: skip
-    return found
+    return faults
 
 
-def right_of_files(folder: Path) -> list[Run]:
+def list_clean_runs_of_files(folder: Path) -> list[Run]:
     """Photographs, predictions and targets as they are."""
     runs = []
     for name in ("1", "23"):
         image, preds, target = scene_of(folder, name)
-        given = {
+        arguments = {
             "labels": preds,
             "target": target,
             "image": image,
             "palette": "voc",
             "color": segpost.colorize(preds, "voc"),
-            "input": normalized(image),
+            "input": normalize(image),
             "mean": MEAN,
             "std": STD,
         }
-        runs.append(Run(f"photograph {name}, everything", lambda given=given: given))  # type: ignore[misc]
-        half = {**given, "input": normalized(image[::2, ::2])}
+        runs.append(Run(f"photograph {name}, everything", lambda arguments=arguments: arguments))  # type: ignore[misc]
+        half = {**arguments, "input": normalize(image[::2, ::2])}
         runs.append(Run(f"photograph {name}, a smaller input", lambda half=half: half))  # type: ignore[misc]
         colors = {"color": _pixels(folder / f"vainf_{name}_pred.png"), "palette": "voc"}
         runs.append(Run(f"photograph {name}, colors", lambda colors=colors: colors))  # type: ignore[misc]

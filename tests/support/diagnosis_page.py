@@ -11,7 +11,7 @@ from pathlib import Path
 
 from corpus_counts import corpus_table
 from diagnosis_files import DATA
-from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examined
+from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examine
 from diagnosis_scenes import Failure, Run
 
 from segpost import Finding
@@ -26,7 +26,7 @@ Cases = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was fou
 
 def findings(failures: list[Failure]) -> Cases:
     """The findings of every failure."""
-    return [(failure.code, examined(failure).diagnosis.findings) for failure in failures]
+    return [(failure.code, examine(failure).diagnosis.findings) for failure in failures]
 
 
 def codes(cases: Cases) -> str:
@@ -45,11 +45,17 @@ def codes(cases: Cases) -> str:
                 "| code, rank | what it means | needs | evidence, cure |",
             ]
             lines.append("|---|---|---|---|")
-        shown = [f for of, found in cases if of == code for f in found if f.code == code]
+        shown = [
+            f
+            for of, findings_of_run in cases
+            if of == code
+            for f in findings_of_run
+            if f.code == code
+        ]
         evidence = list(dict.fromkeys(name for finding in shown for name in finding.evidence))
         needs = ", ".join(need.replace("|", " or ") for need in entry.needs)
-        said = f"{', '.join(evidence)}<br>`{shown[0].cure}`" if evidence else f"`{shown[0].cure}`"
-        lines.append(f"| `{code}`<br>{', '.join(entry.ranks)} | {entry.means} | {needs} | {said} |")
+        text = f"{', '.join(evidence)}<br>`{shown[0].cure}`" if evidence else f"`{shown[0].cure}`"
+        lines.append(f"| `{code}`<br>{', '.join(entry.ranks)} | {entry.means} | {needs} | {text} |")
     return "\n".join(lines[1:])
 
 
@@ -58,14 +64,18 @@ def confusions(cases: Cases, runs: list[Run]) -> str:
     lines = ["| mistake | runs | certain | likely | hint | missed | other findings |"]
     lines.append("|---|--:|--:|--:|--:|--:|---|")
     for code in [code for code in TABLE if code in {of for of, _ in cases}]:
-        times = [found for of, found in cases if of == code]
-        ranks = Counter(f.rank for found in times for f in found if f.code == code)
-        others = Counter((f.code, f.rank) for found in times for f in found if f.code != code)
-        missed = sum(all(f.code != code for f in found) for found in times)
+        times = [findings_of_run for of, findings_of_run in cases if of == code]
+        ranks = Counter(
+            f.rank for findings_of_run in times for f in findings_of_run if f.code == code
+        )
+        others = Counter(
+            (f.code, f.rank) for findings_of_run in times for f in findings_of_run if f.code != code
+        )
+        missed = sum(all(f.code != code for f in findings_of_run) for findings_of_run in times)
         beside = ", ".join(f"`{other}` ({rank}) {n}" for (other, rank), n in sorted(others.items()))
         counts = " | ".join(str(ranks[rank] or "") for rank in RANKS)  # type: ignore[index]
         lines.append(f"| `{code}` | {len(times)} | {counts} | {missed or ''} | {beside} |")
-    spoken = Counter(f.rank for run in runs for f in examined(run).diagnosis.findings)
+    spoken = Counter(f.rank for run in runs for f in examine(run).diagnosis.findings)
     counts = " | ".join(str(spoken[rank]) for rank in RANKS)  # type: ignore[index]
     lines.append(f"| nothing: right runs | {len(runs)} | {counts} | | |")
     return "\n".join(lines)

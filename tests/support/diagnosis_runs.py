@@ -6,23 +6,23 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
-from clean_runs import right
-from diagnosis_files import DATA, made_of_files, right_of_files
+from clean_runs import list_clean_runs
+from diagnosis_files import DATA, list_clean_runs_of_files, list_faults_of_files
 from diagnosis_scenes import Failure, Run
-from injected_faults import made
+from injected_faults import list_faults
 
 import segpost
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.registry import TABLE
 from segpost.diagnosis.rule import Rule
 
-FAILURES = made()
-RIGHT = right()
-FAILURES_OF_FILES = made_of_files(DATA) if DATA.is_dir() else []
-RIGHT_OF_FILES = right_of_files(DATA) if DATA.is_dir() else []
+FAILURES = list_faults()
+RIGHT = list_clean_runs()
+FAILURES_OF_FILES = list_faults_of_files(DATA) if DATA.is_dir() else []
+RIGHT_OF_FILES = list_clean_runs_of_files(DATA) if DATA.is_dir() else []
 
 
-class Examined(NamedTuple):
+class Examination(NamedTuple):
     """The diagnosis of a run, and the codes of the rules that were applied."""
 
     diagnosis: segpost.Diagnosis
@@ -30,11 +30,11 @@ class Examined(NamedTuple):
 
 
 @cache
-def examined(run: Failure | Run) -> Examined:
+def examine(run: Failure | Run) -> Examination:
     """The diagnosis of a run; every call after the first is free."""
     checked = set()
 
-    def recorded(code: str, entry: Rule) -> Rule:
+    def record(code: str, entry: Rule) -> Rule:
         def check(context: DiagnosticContext) -> Any:
             checked.add(code)
             return entry.check(context)
@@ -43,6 +43,6 @@ def examined(run: Failure | Run) -> Examined:
 
     with pytest.MonkeyPatch.context() as patch:
         for code, entry in list(TABLE.items()):
-            patch.setitem(TABLE, code, recorded(code, entry))
+            patch.setitem(TABLE, code, record(code, entry))
         diagnosis = segpost.diagnose(**run.make())
-    return Examined(diagnosis, frozenset(checked))
+    return Examination(diagnosis, frozenset(checked))

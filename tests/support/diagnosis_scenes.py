@@ -15,7 +15,6 @@ Image = pytest.importorskip("PIL.Image")
 
 SIZE = (192, 256)
 CLASSES = 7
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Arguments = dict[str, Any]
 
@@ -104,19 +103,14 @@ def photograph(size: tuple[int, int] = SIZE, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     knots = random.uniform(0, 255, (3, 8, 8))
     rows, columns = (np.linspace(0, 7, n) for n in size)
-    made = np.empty((*size, 3))
+    result = np.empty((*size, 3))
     for k in range(3):
         down = np.stack([np.interp(rows, np.arange(8), c) for c in knots[k].T], 1)
-        made[..., k] = np.stack([np.interp(columns, np.arange(8), r) for r in down])
-    return (made * (0.6, 0.8, 1.0)).round().astype(np.uint8)
+        result[..., k] = np.stack([np.interp(columns, np.arange(8), r) for r in down])
+    return (result * (0.6, 0.8, 1.0)).round().astype(np.uint8)
 
 
-def normalized(image: np.ndarray) -> np.ndarray:
-    """(3, H, W) float32, as torchvision does it."""
-    return ((image / 255 - MEAN) / STD).transpose(2, 0, 1).astype(np.float32)
-
-
-def opened(labels: np.ndarray, mode: str = "L", palette: Any = None, kind: str = "PNG") -> Any:
+def open_saved(labels: np.ndarray, mode: str = "L", palette: Any = None, kind: str = "PNG") -> Any:
     """The labels as a file that Pillow has opened."""
     picture = Image.fromarray(labels)
     if palette is not None:
@@ -129,11 +123,11 @@ def opened(labels: np.ndarray, mode: str = "L", palette: Any = None, kind: str =
     return Image.open(buffer)
 
 
-def with_void(target: np.ndarray) -> np.ndarray:
+def mark_void(target: np.ndarray) -> np.ndarray:
     """Void along the borders between regions."""
-    made = target.copy()
-    made[:, 1:][target[:, 1:] != target[:, :-1]] = 255
-    return made
+    result = target.copy()
+    result[:, 1:][target[:, 1:] != target[:, :-1]] = 255
+    return result
 
 
 def pair(classes: int = CLASSES, **more: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -143,37 +137,44 @@ def pair(classes: int = CLASSES, **more: Any) -> tuple[np.ndarray, np.ndarray, n
     return logits, segpost.argmax(logits, size=target.shape), target
 
 
-def resized(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """By nearest neighbor."""
     rows, columns = (
         ((np.arange(n) + 0.5) * old / n).astype(int)
         for n, old in zip(size, labels.shape, strict=True)
     )
-    made: np.ndarray = labels[rows[:, None], columns]
-    return made
+    return np.asarray(labels[rows[:, None], columns])
 
 
-def smoothly_resized(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_smoothly(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """As nobody should: ids mixed with their neighbors'."""
-    height, width = labels.shape
+    return np.asarray(np.rint(interpolate(labels, size)), labels.dtype)
+
+
+def interpolate(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """(..., H, W) float64: values at another size, bilinear on half_pixel."""
+    height, width = values.shape[-2:]
     rows, columns = (
         ((np.arange(n) + 0.5) * old / n - 0.5).clip(0, old - 1)
-        for n, old in zip(size, labels.shape, strict=True)
+        for n, old in zip(size, (height, width), strict=True)
     )
     y, x = rows.astype(int).clip(max=height - 2), columns.astype(int).clip(max=width - 2)
     v, u = (rows - y)[:, None], columns - x
-    values = labels.astype(np.float64)
     y = y[:, None]
-    top = values[y, x] * (1 - u) + values[y, x + 1] * u
-    down = values[y + 1, x] * (1 - u) + values[y + 1, x + 1] * u
-    made: np.ndarray = np.rint(top * (1 - v) + down * v).astype(labels.dtype)
-    return made
+    top = values[..., y, x] * (1 - u) + values[..., y, x + 1] * u
+    down = values[..., y + 1, x] * (1 - u) + values[..., y + 1, x + 1] * u
+    return np.asarray(top * (1 - v) + down * v)
 
 
-def letterboxed(target: np.ndarray, where: float) -> np.ndarray:
+def letterbox(target: np.ndarray, where: float) -> np.ndarray:
     """What the network sees of a picture padded to a square, at the picture's size again."""
-    side = max(target.shape)
-    square = np.zeros((side, side), target.dtype)
-    y, x = (int((side - n) * where) for n in target.shape)
-    square[y : y + target.shape[0], x : x + target.shape[1]] = target
-    return resized(square, target.shape)
+    return resize_nearest(pad_to_square(target, where), target.shape)
+
+
+def pad_to_square(labels: np.ndarray, where: float) -> np.ndarray:
+    """Zeros around the labels: all below and at the right (0), or the same at all sides (0.5)."""
+    side = max(labels.shape)
+    square = np.zeros((side, side), labels.dtype)
+    y, x = (int((side - n) * where) for n in labels.shape)
+    square[y : y + labels.shape[0], x : x + labels.shape[1]] = labels
+    return square

@@ -126,7 +126,7 @@ AWKWARD = {
 }
 
 
-def counted(images: Images, classes: int, ignored: Any = None) -> segpost.ConfusionMatrix:
+def count_all(images: Images, classes: int, ignored: Any = None) -> segpost.ConfusionMatrix:
     """Counts of everything, whatever the labels."""
     cm = segpost.ConfusionMatrix(
         classes, ignore_index=ignored, per_image=True, invalid_target="drop"

@@ -80,6 +80,22 @@ def write_pairs(folder: Path) -> Path:
     return folder
 
 
+def pass_folders(folder: Path) -> list[str]:
+    """Return the arguments that say where predictions and targets are."""
+    return [str(folder / "preds"), str(folder / "gt")]
+
+
+def write_counted_pairs(folder: Path, images: int, options: tuple[str, ...]) -> Path:
+    """Write pairs, and the state that the command counts of them into ``evaluate.json``."""
+    for k in range(images):
+        preds, target = label_pair(k)
+        write_labels(folder / f"preds/i{k:03d}.png", preds)
+        write_labels(folder / f"gt/i{k:03d}.png", target)
+    state = ["--state", str(folder / "evaluate.json"), "--quiet"]
+    assert main(["evaluate", *pass_folders(folder), *options, *state]) == 0
+    return folder
+
+
 def expected_matrix(*seeds: int, **options: Any) -> ConfusionMatrix:
     """Return what the API counts of the label pairs of these seeds."""
     cm = ConfusionMatrix(4, ignore_index=255, **options)

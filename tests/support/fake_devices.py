@@ -23,12 +23,12 @@ class Runtime:
     def __getattr__(self, name: str) -> Any:
         function = getattr(self.module, name)
 
-        def call(*given: Any) -> Any:
-            numbers = (value for value in given if isinstance(value, int))  # an array would stay
+        def call(*arguments: Any) -> Any:
+            numbers = (n for n in arguments if isinstance(n, int))  # an array would stay
             self.calls.append((name, *numbers))
             if name == "copy_out":
-                self.bytes_read += given[0].nbytes
-            return function(*given)
+                self.bytes_read += arguments[0].nbytes
+            return function(*arguments)
 
         return call
 
@@ -69,11 +69,11 @@ class Lending:
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.device
 
-    def __dlpack__(self, **given: Any) -> Any:
-        if not self.versioned and "max_version" in given:
+    def __dlpack__(self, **options: Any) -> Any:
+        if not self.versioned and "max_version" in options:
             raise TypeError("unexpected keyword argument 'max_version'")
-        self.asked.append(given)
-        capsule = self.producer.__dlpack__(max_version=given.get("max_version"))
+        self.asked.append(options)
+        capsule = self.producer.__dlpack__(max_version=options.get("max_version"))
         tensor = dlpack._tensor(capsule)
         tensor.device.type, tensor.device.id = self.device
         for name, value in self.changes.items():
@@ -99,10 +99,10 @@ class Namespaced(Lending):
     @classmethod
     def from_dlpack(cls, result: Any) -> Any:
         lent = dlpack.request_tensor(result, stream=cls.stream)
-        made = cls(None, result.__dlpack_device__())
-        made.lent = lent
-        made.dtype = lent.dtype if cls.x64 else np.dtype(np.int32)
-        return made
+        view = cls(None, result.__dlpack_device__())
+        view.lent = lent
+        view.dtype = lent.dtype if cls.x64 else np.dtype(np.int32)
+        return view
 
     lent: dlpack.BorrowedTensor
     dtype: np.dtype[Any]

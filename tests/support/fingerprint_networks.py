@@ -23,7 +23,7 @@ DATA = next(p for p in Path(__file__).resolve().parents if p.name == "tests") / 
 WIDE = (16, 24, 32)  # channels of the stem, by seed
 
 
-def normalized(image: Any) -> torch.Tensor:
+def normalize(image: Any) -> torch.Tensor:
     """(1, 3, H, W), as in the training."""
     scaled = (image.astype(np.float32) / 255 - MEAN) / STD
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)[None]))
@@ -70,7 +70,7 @@ def file_of(seed: int) -> Path:
     return DATA / f"network-{seed}.npz"
 
 
-def saved(seed: int) -> Net:
+def load_net(seed: int) -> Net:
     """The trained network of a seed."""
     net = Net(WIDE[seed])
     with np.load(file_of(seed)) as arrays:
@@ -91,13 +91,15 @@ def _rectangles(rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         target[y : y + h, x : x + w] = label
         image[y : y + h, x : x + w] = np.array([label * 37, label * 83, label * 149]) % 255
     noisy = image + rng.normal(0, 12, image.shape)
-    return normalized(noisy.clip(0, 255)), torch.from_numpy(target)
+    return normalize(noisy.clip(0, 255)), torch.from_numpy(target)
 
 
 @torch.no_grad()
-def taken(net: Net, x: torch.Tensor | None = None, stages: bool = True) -> segpost.Fingerprint:
+def take_fingerprint(
+    net: Net, x: torch.Tensor | None = None, stages: bool = True
+) -> segpost.Fingerprint:
     """The fingerprint of a network, with its input and what the parts before its head give."""
-    x = normalized(segpost.probe_image(SIZE)) if x is None else x
+    x = normalize(segpost.probe_image(SIZE)) if x is None else x
     stem = net.stem(x)
     body = net.body(stem)
     more = {"input": x, "stem": stem, "body": body, "aspp": net.aspp(body)} if stages else None
@@ -137,12 +139,12 @@ def training(net: Net) -> Net:
     return net
 
 
-def activation(net: Net, made: Callable[[], nn.Module]) -> Net:
+def activation(net: Net, make: Callable[[], nn.Module]) -> Net:
     """The same weights with another activation."""
     net = copy.deepcopy(net)
     for block in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         if isinstance(block[-1], nn.ReLU):
-            block[-1] = made()
+            block[-1] = make()
     return net
 
 

@@ -85,13 +85,17 @@ def onnx_model(steps: Sequence[Step]) -> tuple[Any, Any]:
         names: list[str] = []
         for value in [*before, *behind]:
             names.append(f"constant {position} {len(names)}")
-            initializers.append(SimpleNamespace(name=names[-1], value=np.asarray(value)))
+            initializers.append(
+                SimpleNamespace(name=names[-1], value=np.asarray(value), data_location=0)
+            )
         outputs = [f"{word} {position}"]
         if word == "topk":
             outputs = [f"values {position}", f"{word} {position}"]
         nodes.append(
             SimpleNamespace(
                 op_type=kind,
+                domain="",
+                name="",
                 input=[*names[: len(before)], last, *names[len(before) :]],
                 output=outputs,
                 attribute=[SimpleNamespace(name=n, value=v) for n, v in attributes.items()],
@@ -104,7 +108,8 @@ def onnx_model(steps: Sequence[Step]) -> tuple[Any, Any]:
     )
     output = SimpleNamespace(name=last)
     graph = SimpleNamespace(node=nodes, initializer=initializers, output=[output])
-    return module, SimpleNamespace(graph=graph)
+    opset = SimpleNamespace(domain="", version=17)
+    return module, SimpleNamespace(graph=graph, opset_import=[opset])
 
 
 class Node:
@@ -128,7 +133,7 @@ class Node:
         return self.attributes
 
     def get_friendly_name(self) -> str:
-        return self.attributes["name"]  # type: ignore[no-any-return]
+        return self.attributes.get("name", "")  # type: ignore[no-any-return]
 
 
 class Output:

@@ -39,11 +39,11 @@ def random_case(random: np.random.Generator) -> Case:
         target[image] = [
             _annotation(random, mask, iscrowd=int(random.random() < crowds)) for mask in truth
         ]
-        found = [_changed(random, mask) for mask in truth for _ in range(random.integers(0, 4))]
-        found += [_box(random, size) for _ in range(random.integers(0, 4))]
+        masks = [_change(random, mask) for mask in truth for _ in range(random.integers(0, 4))]
+        masks += [_box(random, size) for _ in range(random.integers(0, 4))]
         preds[image] = [
             {**_annotation(random, mask), "score": float(random.integers(scores) / scores)}
-            for mask in found
+            for mask in masks
         ]
         classes = iter([one["category_id"] for one in target[image]] * 4)
         for one in preds[image]:
@@ -109,11 +109,11 @@ def evaluate(case: Case) -> Any:
     coco: Any = importlib.import_module("pycocotools.coco")
     cocoeval: Any = importlib.import_module("pycocotools.cocoeval")
     rows = [{**row, "image_id": k} for k, rows in case.target.items() for row in rows]
-    found = [{**row, "image_id": k} for k, rows in case.preds.items() for row in rows]
+    predictions = [{**row, "image_id": k} for k, rows in case.preds.items() for row in rows]
     content = {
         "info": {},
         "images": [
-            {"id": k, "height": h, "width": w} for k, (h, w) in _sizes(rows + found).items()
+            {"id": k, "height": h, "width": w} for k, (h, w) in _sizes(rows + predictions).items()
         ],
         "categories": [{"id": k} for k in CATEGORIES],
         "annotations": [{**row, "id": 1 + k} for k, row in enumerate(rows)],
@@ -122,8 +122,8 @@ def evaluate(case: Case) -> Any:
         truth, results = coco.COCO(), coco.COCO()
         truth.dataset = content
         truth.createIndex()
-        if found:
-            results = truth.loadRes(copy.deepcopy(found))
+        if predictions:
+            results = truth.loadRes(copy.deepcopy(predictions))
         else:
             results.dataset = {**content, "annotations": []}
             results.createIndex()
@@ -154,7 +154,7 @@ def _box(random: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
     return mask
 
 
-def _changed(random: np.random.Generator, mask: np.ndarray) -> np.ndarray:
+def _change(random: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     """A mask that is shifted, or has noise, or stays as it is."""
     way = random.integers(3)
     if way == 0:

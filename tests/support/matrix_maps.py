@@ -18,7 +18,7 @@ def maps(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return preds.astype(np.uint8), target
 
 
-def counted(images: int = 4, seed: int = 0, **options: Any) -> ConfusionMatrix:
+def count_maps(images: int = 4, seed: int = 0, **options: Any) -> ConfusionMatrix:
     """A matrix that has counted `maps`."""
     cm = ConfusionMatrix(5, ignore_index=255, **options)
     cm.update(*maps(images, seed))

@@ -239,6 +239,6 @@ CASES = [
 BY_NAME = {case.name: case for case in CASES}
 
 
-def named(name: str, **changes: Any) -> Case:
+def vary_case(name: str, **changes: Any) -> Case:
     """A case with some fields changed."""
     return replace(BY_NAME[name], **changes)

@@ -17,7 +17,7 @@ from emulated.build import build, compiler
 from segpost._backends import features, reference
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
-from segpost._core import extensions
+from segpost._core import cuda_module
 from segpost._core.arrays import widen
 from segpost._core.contract import (
     ColorOutputs,
@@ -52,14 +52,14 @@ LINE = 64  # bytes: where an array begins within as many is kept
 def missing(name: str) -> str | None:
     """Why a backend of this module cannot be tested here."""
     if name == REAL:
-        return extensions.cuda_problem()
+        return cuda_module.cuda_problem()
     return None if compiler() else "no C++ compiler to emulate CUDA with"
 
 
 @lru_cache
 def backend(name: str) -> OnDevice:
     """The CUDA backend, emulated or not."""
-    return OnDevice(build() if name == EMULATED else extensions.cuda_runtime())
+    return OnDevice(build() if name == EMULATED else cuda_module.cuda_runtime())
 
 
 class OnDevice:
@@ -86,16 +86,16 @@ class OnDevice:
         memory = Memory(self.place.runtime, LINE + len(span), 0)
         address = memory.address + start % LINE
         self.place.runtime.copy_in(address, span, 0)
-        given = array.shape, array.strides, array.dtype
-        return device_view(address - low, *given, self.place, memory)
+        layout = array.shape, array.strides, array.dtype
+        return device_view(address - low, *layout, self.place, memory)
 
-    def run(self, call: Callable[..., Any], given: list[Any], outputs: tuple[int, ...]) -> Any:
+    def run(self, call: Callable[..., Any], arguments: list[Any], outputs: tuple[int, ...]) -> Any:
         """The call with copies of the arrays; of those that are outputs copies come back."""
-        copies = [self.copied(value) for value in given]
+        copies = [self.copied(value) for value in arguments]
         result = call(*copies)
         for i in outputs:
-            if given[i] is not None:
-                given[i][...] = to_host(copies[i])
+            if arguments[i] is not None:
+                arguments[i][...] = to_host(copies[i])
         return result
 
     def copied(self, value: Any) -> Any:
@@ -118,11 +118,11 @@ class OnDevice:
 
         def call(there: Any, labels: Any, color: Any, image: Any, over: Any, *sure: Any) -> Any:
             over = laid and laid._replace(image=image, out=over)
-            made = paint and paint._replace(color=color, overlay=over)
-            return self.gpu.argmax(there, axes, labels, made, sure[0], fast, sure[1])
+            copies = paint and paint._replace(color=color, overlay=over)
+            return self.gpu.argmax(there, axes, labels, copies, sure[0], fast, sure[1])
 
-        given = [logits, labels, color, image, overlay, confidence, probabilities]
-        report: LogitErrors = self.run(call, given, (1, 2, 4, 5, 6))
+        arguments = [logits, labels, color, image, overlay, confidence, probabilities]
+        report: LogitErrors = self.run(call, arguments, (1, 2, 4, 5, 6))
         return report
 
     def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
@@ -211,20 +211,20 @@ class OnDevice:
     def binarize_volume(
         self, logits: Logits, axes: VolumeAxes, cutoffs: Array, values: Array | None, out: Array
     ) -> LogitErrors:
-        given = [logits, axes, cutoffs, values, out]
-        report: LogitErrors = self.run(self.gpu.binarize_volume, given, (4,))
+        arguments = [logits, axes, cutoffs, values, out]
+        report: LogitErrors = self.run(self.gpu.binarize_volume, arguments, (4,))
         return report
 
     def softmax_volume(
         self, logits: Logits, axes: VolumeAxes, *outputs: Array | None
     ) -> LogitErrors:
-        given = [logits, axes, *outputs]
-        report: LogitErrors = self.run(self.gpu.softmax_volume, given, (2, 3))
+        arguments = [logits, axes, *outputs]
+        report: LogitErrors = self.run(self.gpu.softmax_volume, arguments, (2, 3))
         return report
 
     def rank_volume(self, logits: Logits, axes: VolumeAxes, *outputs: Array | None) -> LogitErrors:
-        given = [logits, axes, *outputs]
-        report: LogitErrors = self.run(self.gpu.rank_volume, given, (3, 4, 5, 6, 7))
+        arguments = [logits, axes, *outputs]
+        report: LogitErrors = self.run(self.gpu.rank_volume, arguments, (3, 4, 5, 6, 7))
         return report
 
     def softmax(
@@ -234,29 +234,29 @@ class OnDevice:
         probabilities: Array | None,
         confidence: Array | None,
     ) -> LogitErrors:
-        given = [logits, axes, probabilities, confidence]
-        report: LogitErrors = self.run(self.gpu.softmax, given, (2, 3))
+        arguments = [logits, axes, probabilities, confidence]
+        report: LogitErrors = self.run(self.gpu.softmax, arguments, (2, 3))
         return report
 
     def binarize(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, masks: Array, packed: bool
     ) -> LogitErrors:
-        given = [logits, axes, cutoffs, masks, packed]
-        report: LogitErrors = self.run(self.gpu.binarize, given, (3,))
+        arguments = [logits, axes, cutoffs, masks, packed]
+        report: LogitErrors = self.run(self.gpu.binarize, arguments, (3,))
         return report
 
     def binarize_labels(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, values: Array, labels: Array
     ) -> LogitErrors:
-        given = [logits, axes, cutoffs, values, labels]
-        report: LogitErrors = self.run(self.gpu.binarize_labels, given, (4,))
+        arguments = [logits, axes, cutoffs, values, labels]
+        report: LogitErrors = self.run(self.gpu.binarize_labels, arguments, (4,))
         return report
 
     def binarize_runs(
         self, logits: Logits, axes: Axes | None, cutoffs: Array
     ) -> tuple[RunLengths, LogitErrors]:
-        given = [logits, axes, cutoffs]
-        result: tuple[RunLengths, LogitErrors] = self.run(self.gpu.binarize_runs, given, ())
+        arguments = [logits, axes, cutoffs]
+        result: tuple[RunLengths, LogitErrors] = self.run(self.gpu.binarize_runs, arguments, ())
         return result
 
     def rank_classes(
@@ -271,8 +271,8 @@ class OnDevice:
         top_probabilities: Array | None,
     ) -> LogitErrors:
         maps = [confidence, entropy, margin, top_labels, top_probabilities]
-        given = [logits, axes, labels, *maps]
-        report: LogitErrors = self.run(self.gpu.rank_classes, given, (3, 4, 5, 6, 7))
+        arguments = [logits, axes, labels, *maps]
+        report: LogitErrors = self.run(self.gpu.rank_classes, arguments, (3, 4, 5, 6, 7))
         return report
 
     def colorize(
@@ -291,8 +291,8 @@ class OnDevice:
         contour: int,
         out: Array,
     ) -> LabelErrors:
-        given = [image, labels, lut, alpha, ignore_index, contour, out]
-        bad: LabelErrors = self.run(self.gpu.overlay, given, (6,))
+        arguments = [image, labels, lut, alpha, ignore_index, contour, out]
+        bad: LabelErrors = self.run(self.gpu.overlay, arguments, (6,))
         return bad
 
     def labels_from_colors(
@@ -307,8 +307,8 @@ class OnDevice:
     def confusion_logits(
         self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
     ) -> LogitErrors:
-        given = [logits, axes, target, ignored, counts]
-        report: LogitErrors = self.run(self.gpu.confusion_logits, given, ())
+        arguments = [logits, axes, target, ignored, counts]
+        report: LogitErrors = self.run(self.gpu.confusion_logits, arguments, ())
         return report
 
     def supports(self, operation: str, kind: str = "") -> bool:
@@ -317,8 +317,8 @@ class OnDevice:
     def label_energies(
         self, labels: Array, certainty: float, unsure: int | None, out: Array
     ) -> LabelErrors:
-        given = [labels, certainty, unsure, out]
-        errors: LabelErrors = self.run(self.gpu.label_energies, given, (3,))
+        arguments = [labels, certainty, unsure, out]
+        errors: LabelErrors = self.run(self.gpu.label_energies, arguments, (3,))
         return errors
 
     def feature_range(self, values: Array, kind: str) -> tuple[Array, LabelErrors]:
@@ -364,6 +364,6 @@ class CrfOnDevice:
         tolerance: float | None,
         trace: bool,
     ) -> list[CrfStep]:
-        given = [out, iterations, start, tolerance, trace]
-        steps: list[CrfStep] = self.device.run(self.solver.infer, given, (0,))
+        arguments = [out, iterations, start, tolerance, trace]
+        steps: list[CrfStep] = self.device.run(self.solver.infer, arguments, (0,))
         return steps

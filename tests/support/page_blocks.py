@@ -56,21 +56,34 @@ INSTALLERS = (
     "python -m benches.plot",
     "python -m benches.queries",
     "python -m benches.runtimes",
+    "python -m benches.runtimes.litert",
+    "python -m benches.runtimes.operators",
+    "python -m benches.runtimes.orders",
+    "python -m benches.servers",
     "python -m benches.threads",
     "python -m benches.volumes",
     "python -m tools.release",
+    "python -m tools.web",
+    "python -m tools.wheels",
+    "python -m benches.web",
+    "python -m tools.wheels.cuda",
     "mypy",
     "ruff",
     "cmake",
     "mkdocs",
     "c++",
+    "curl",
+    "build/labels",
+    "build/server",
+    "apt-get",
     "clang-format",
     "export",
     "tools/gpu_check.sh",
+    "segpost build-runtime",
 )
 ENGINES = ("parallel", "sbatch", "torchrun")
 PEERS = ("TotalSegmentator",)  # commands of other programs, whose results the page's inputs have
-OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "json", "text", "toml"))
+OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "javascript", "json", "text", "toml"))
 
 Names = dict[str, Any]
 
@@ -96,7 +109,7 @@ class Command(NamedTuple):
 def blocks_of(path: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     page, section, number = path.relative_to(ROOT).as_posix(), "", 0
-    found: list[Block] = []
+    blocks: list[Block] = []
     opened: tuple[int, str, str] | None = None  # line, language, indentation
     code: list[str] = []
     for line_number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -108,24 +121,24 @@ def blocks_of(path: Path) -> list[Block]:
                 section, number = line.lstrip("#").strip(), 0
         elif fence and not fence[2].strip():
             start, language, _ = opened
-            found.append(Block(page, section, number, start, language, "\n".join(code) + "\n"))
+            blocks.append(Block(page, section, number, start, language, "\n".join(code) + "\n"))
             number, opened = number + 1, None
         else:
             code.append(line.removeprefix(opened[2]))
     assert opened is None, f"{page}: the block at line {opened and opened[0]} has no end"
-    return found
+    return blocks
 
 
 def commands_of(code: str) -> list[Command]:
     """The commands of a console block that are run; "&&" stands between those of one line."""
-    found = []
+    commands = []
     for line in re.sub(r"\\\n\s*", "", code).splitlines():
         text, _, comment = line.removeprefix("$ ").partition(" #")
         status = re.search(r"exit status (\d+)", comment)
         words = [shlex.split(part, comments=True) for part in text.split(" && ")]
         if words[0] and not is_left_out(words[0]):
-            found += [Command(part, int(status[1]) if status else 0) for part in words]
-    return found
+            commands += [Command(part, int(status[1]) if status else 0) for part in words]
+    return commands
 
 
 def is_left_out(words: list[str]) -> bool:

@@ -56,7 +56,7 @@ def halves(height: int = SIZE, width: int = SIZE) -> np.ndarray:
     return image
 
 
-def normalized(image: np.ndarray) -> np.ndarray:
+def normalize(image: np.ndarray) -> np.ndarray:
     """Floats as networks are fed."""
     return np.asarray((image / 255.0 - MEAN) / STD, np.float32)
 
@@ -70,7 +70,7 @@ class Network(torch.nn.Module):
         with torch.no_grad():  # -|pixel - color|² + |pixel|², which is linear
             bias = torch.full((classes,), -20.0)
             head.weight.zero_()
-            for label, color in zip((LEFT, RIGHT), normalized(COLORS), strict=True):
+            for label, color in zip((LEFT, RIGHT), normalize(COLORS), strict=True):
                 head.weight[label, :, 0, 0] = torch.from_numpy(2 * color)
                 bias[label] = -float((color**2).sum())
             head.bias = torch.nn.Parameter(bias)
@@ -96,7 +96,7 @@ def pairs() -> list[tuple[np.ndarray, np.ndarray]]:
 def shared_names() -> dict[str, Any]:
     """The names of the table above, new for every page."""
     image, model = halves(), Network()
-    x = torch.from_numpy(normalized(image).transpose(2, 0, 1)[None].copy())
+    x = torch.from_numpy(normalize(image).transpose(2, 0, 1)[None].copy())
     target = np.full((SIZE, SIZE), RIGHT, np.uint8)
     target[:, : SIZE // 2] = LEFT
     target[:3] = 255

@@ -12,7 +12,7 @@ import page_runtimes
 import pytest
 import torch
 from checkpoint_models import write_safetensors
-from page_inputs import Network, normalized
+from page_inputs import Network, normalize
 from raster_windows import Raster
 
 import segpost
@@ -20,7 +20,7 @@ import segpost
 
 def as_input(image: np.ndarray) -> torch.Tensor:
     """(1, 3, H, W) float32, normalized."""
-    return torch.from_numpy(normalized(image).transpose(2, 0, 1)[None].copy())
+    return torch.from_numpy(normalize(image).transpose(2, 0, 1)[None].copy())
 
 
 def checkpoints() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from PIL import Image
 NEEDS: dict[str, tuple[str, ...]] = {  # packages, by the name of the page
     "onnxruntime": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
+    "append": ("onnx", "onnxruntime", "openvino"),
     "keras-hub": ("tensorflow",),
     "litert": ("tensorflow",),
     "jax": ("jax",),
@@ -142,6 +144,8 @@ def onnxruntime() -> dict[str, Any]:
     )
     return {
         "session": runtime.InferenceSession("deeplab.onnx", providers=["CPUExecutionProvider"]),
+        "network": Exported(),
+        "pixels": exported_input(),
         "x": exported_input().numpy(),
         "height": SIDE,
         "width": SIDE,
@@ -156,10 +160,18 @@ def openvino() -> dict[str, Any]:
     return {
         "model": model,
         "compiled": runtime.compile_model(model, "CPU"),
+        "network": Exported(),
+        "pixels": exported_input(),
         "x": exported_input().numpy(),
         "height": SIDE,
         "width": SIDE,
     }
+
+
+def append() -> dict[str, Any]:
+    """Names of the page on models that end in labels, and deeplab.onnx."""
+    photograph = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)
+    return {**openvino(), **onnxruntime(), "photograph": photograph}
 
 
 def keras_hub() -> dict[str, Any]:
@@ -182,15 +194,24 @@ def litert() -> dict[str, Any]:
     converter.representative_dataset = lambda: ([pixels] for _ in range(2))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_output_type = tf.int8
-    with open("deeplab.tflite", "wb") as file:
-        file.write(converter.convert())
+    Path("deeplab.tflite").write_bytes(converter.convert())
     interpreter = tf.lite.Interpreter("deeplab.tflite")
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
     interpreter.invoke()
     details = interpreter.get_output_details()[0]
     raw = interpreter.get_tensor(details["index"])
-    return {"interpreter": interpreter, "index": details["index"], "details": details, "raw": raw}
+    photograph = np.random.default_rng(1).integers(0, 256, (64, 80, 3), np.uint8)
+    return {
+        "interpreter": interpreter,
+        "index": details["index"],
+        "details": details,
+        "raw": raw,
+        "tf": tf,
+        "converter": converter,
+        "pixels": pixels,
+        "photograph": photograph,
+    }
 
 
 def jax() -> dict[str, Any]:
@@ -221,7 +242,7 @@ def nnunet() -> dict[str, Any]:
     predictor = importlib.import_module("nnunet_predictor")
     cases = importlib.import_module("nnunet_cases")
 
-    case = cases.named("crop")
+    case = cases.vary_case("crop")
     return {
         "predictor": predictor.predictor(),
         "image": predictor.scan(),
@@ -269,6 +290,7 @@ INPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "transformers": transformers,
     "onnxruntime": onnxruntime,
     "openvino": openvino,
+    "append": append,
     "keras-hub": keras_hub,
     "litert": litert,
     "jax": jax,

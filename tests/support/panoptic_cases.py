@@ -156,9 +156,9 @@ def counts_of(scores: Any) -> Counts:
     return {category: list(row) for category, row in zip(scores.categories, rows, strict=True)}
 
 
-def assert_same_counts(found: Counts, wanted: Counts) -> None:
+def assert_same_counts(counts: Counts, wanted: Counts) -> None:
     """Counts are equal, and sums of IoU but for the last bits."""
-    assert found.keys() == wanted.keys()
+    assert counts.keys() == wanted.keys()
     for category, row in wanted.items():
-        assert found[category][:3] == row[:3], (category, found[category], row)
-        assert abs(found[category][3] - row[3]) < 1e-12
+        assert counts[category][:3] == row[:3], (category, counts[category], row)
+        assert abs(counts[category][3] - row[3]) < 1e-12

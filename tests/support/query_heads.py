@@ -48,7 +48,7 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-values)))
 
 
-def resized(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Planes (..., h, w) of the size, bilinearly, on the half_pixel grid."""
     matrices = []
     for n_in, n_out in zip(planes.shape[-2:], size, strict=True):
@@ -70,14 +70,14 @@ def on_score_grid(head: Head, dialect: str) -> np.ndarray:
     """The mask logits on the grid of the scores."""
     rules, shape = RULES[dialect], head.masks.shape[1:]
     grid = (4 * shape[0], 4 * shape[1]) if rules.is_input_grid else rules.score_grid
-    return head.masks.astype(np.float64) if grid is None else resized(head.masks, grid)
+    return head.masks.astype(np.float64) if grid is None else resize(head.masks, grid)
 
 
 def class_scores(head: Head, dialect: str, size: tuple[int, int]) -> np.ndarray:
     """The scores of the classes (C, H, W) of task "semantic"."""
     masks = sigmoid(on_score_grid(head, dialect))
     planes = np.einsum("qc,qhw->chw", softmax(head.classes)[:, :-1], masks)
-    return resized(planes, size)
+    return resize(planes, size)
 
 
 class Panoptic(NamedTuple):
@@ -101,16 +101,16 @@ def panoptic(
     rules = RULES[dialect]
     probabilities = softmax(head.classes)
     labels, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    kept = np.flatnonzero((labels < probabilities.shape[1] - 1) & (scores > threshold))
-    logits = on_score_grid(head, dialect)[kept]
-    late = sigmoid(resized(logits, size)) if rules.sigmoid_last else resized(sigmoid(logits), size)
-    weighted = late * scores[kept, None, None]
+    selection = np.flatnonzero((labels < probabilities.shape[1] - 1) & (scores > threshold))
+    logits = on_score_grid(head, dialect)[selection]
+    late = sigmoid(resize(logits, size)) if rules.sigmoid_last else resize(sigmoid(logits), size)
+    weighted = late * scores[selection, None, None]
     first = weighted.argmax(axis=0)
     ordered = np.sort(weighted, axis=0)
     margin = (ordered[-1] - ordered[-2]) / ordered[-1]
     id_map, segments = np.zeros(size, int), []
     fused: dict[int, int] = {}
-    for k, query in enumerate(kept):
+    for k, query in enumerate(selection):
         mask = (weighted if rules.weighs_mask_area else late)[k] >= mask_threshold
         won = first == k
         share = won.sum() / max(mask.sum(), 1)
@@ -138,8 +138,8 @@ def instances(head: Head, dialect: str, size: tuple[int, int]) -> list[tuple[int
         order = np.argsort(-probabilities.ravel(), kind="stable")[:count]
         candidates = [(int(i) // classes, int(i) % classes) for i in order]
     if rules.sigmoid_last:
-        logits = resized(logits, size)
-    found = []
+        logits = resize(logits, size)
+    segments = []
     for query, label in candidates:
         mask = logits[query] > 0
         mean = (sigmoid(logits[query]) * mask).sum() / (mask.sum() + 1e-6)
@@ -150,5 +150,5 @@ def instances(head: Head, dialect: str, size: tuple[int, int]) -> list[tuple[int
                     np.arange(n) * m // n for n, m in zip(size, mask.shape, strict=True)
                 )
                 mask = mask[rows[:, None], columns]
-            found.append((label, float(score), mask))
-    return found if rules.best_class_only else sorted(found, key=lambda one: -one[1])
+            segments.append((label, float(score), mask))
+    return segments if rules.best_class_only else sorted(segments, key=lambda one: -one[1])

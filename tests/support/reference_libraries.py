@@ -42,11 +42,11 @@ def library(name: str, file: str = "") -> Any:
 
 def one_file(package: str, file: str) -> Any:
     """The module in that file; the package is left as bare as it can be."""
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    package_spec = importlib.util.find_spec(package)
+    if package_spec is None or not package_spec.submodule_search_locations:
         raise ImportError(f"No module named {package!r}")
     bare = types.ModuleType(package)
-    bare.__spec__, bare.__path__ = found, list(found.submodule_search_locations)
+    bare.__spec__, bare.__path__ = package_spec, list(package_spec.submodule_search_locations)
     sys.modules.setdefault(package, bare)
     spec = importlib.util.spec_from_file_location(Path(file).stem, Path(bare.__path__[0], file))
     assert spec is not None
@@ -81,12 +81,12 @@ def torchmetrics(
 def sklearn(images: Images, classes: int, ignored: int | None) -> dict[str, Any]:
     score = library("sklearn.metrics").jaccard_score
     preds, target = (np.concatenate([pair[k].ravel() for pair in images]) for k in (0, 1))
-    kept = target != ignored if ignored is not None else np.ones(len(target), bool)
-    given = target[kept], preds[kept]
+    is_valid = target != ignored if ignored is not None else np.ones(len(target), bool)
+    valid_pair = target[is_valid], preds[is_valid]
     labels = list(range(classes))
     return {
-        "jaccard_score": float(score(*given, labels=labels, average="macro")),
-        "iou": score(*given, labels=labels, average=None),
+        "jaccard_score": float(score(*valid_pair, labels=labels, average="macro")),
+        "iou": score(*valid_pair, labels=labels, average=None),
     }
 
 
@@ -174,7 +174,7 @@ def cityscapes(images: Images, classes: int, ignored: int | None) -> dict[str, A
     from PIL import Image
 
     labels = [label for label in module.labels if label.id >= 0]
-    known = [label.id for label in labels if not label.ignoreInEval][:classes]
+    evaluated_ids = [label.id for label in labels if not label.ignoreInEval][:classes]
     others = [label.id for label in labels if label.ignoreInEval]
     module.args.evalInstLevelScore = module.args.JSONOutput = False
     module.args.quiet = True
@@ -185,12 +185,14 @@ def cityscapes(images: Images, classes: int, ignored: int | None) -> dict[str, A
                 ids = np.empty(array.shape, np.uint8)
                 for value in np.unique(array):
                     is_class = 0 <= value < classes and value != ignored
-                    ids[array == value] = known[value] if is_class else others[value % len(others)]
+                    ids[array == value] = (
+                        evaluated_ids[value] if is_class else others[value % len(others)]
+                    )
                 files[kind].append(f"{folder}/{kind}-{number}.png")
                 Image.fromarray(ids).save(files[kind][-1])
         result = module.evaluateImgLists(*files, module.args)
     names = {label.id: label.name for label in labels}
-    iou = [result["classScores"][names[known[c]]] for c in range(classes)]
+    iou = [result["classScores"][names[evaluated_ids[c]]] for c in range(classes)]
     return {
         "averageScoreClasses": result["averageScoreClasses"],
         "iou": [np.nan if c == ignored else value for c, value in enumerate(iou)],
@@ -204,8 +206,8 @@ def areas(images: Images, classes: int, ignored: int | None) -> tuple[Labels, La
     """Pixels that agree, that are the class in the target, and that are predicted as it."""
     totals = np.zeros((3, classes), np.int64)
     for preds, target in images:
-        kept = target != (NOWHERE if ignored is None else ignored)
-        p, t = preds[kept], target[kept]
+        is_valid = target != (NOWHERE if ignored is None else ignored)
+        p, t = preds[is_valid], target[is_valid]
         for c in range(classes):
             totals[:, c] += [np.sum((p == c) & (t == c)), np.sum(t == c), np.sum(p == c)]
     return totals[0], totals[1], totals[2]
@@ -269,8 +271,8 @@ def torchvision(images: Images, classes: int, ignored: int | None) -> dict[str, 
         raise ValueError("there is no ignore_index")
     matrix = np.zeros((classes, classes), np.int64)
     for preds, target in images:
-        known = (target >= 0) & (target < classes)
-        flat = classes * target[known] + preds[known]
+        is_valid = (target >= 0) & (target < classes)
+        flat = classes * target[is_valid] + preds[is_valid]
         matrix += np.bincount(flat, minlength=classes**2).reshape(matrix.shape)
     hits, rows = matrix.diagonal(), matrix.sum(axis=1)
     iou = hits / (rows + matrix.sum(axis=0) - hits)

@@ -93,7 +93,7 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2 * rate, total_steps=steps)
     model.train()
-    kept: NetT | None = None
+    best: NetT | None = None
     for step in range(steps):
         first = TRAINING_SEED + step % 50 * BATCH
         scenes = [KINDS[kind].draw(first + i) for i in range(BATCH)]
@@ -113,10 +113,10 @@ def train(
         optimizer.step()
         schedule.step()
         if step == keep_at:
-            kept = copy.deepcopy(model).eval()
+            best = copy.deepcopy(model).eval()
     model.eval()
     print(f"{kind}: loss {float(loss.detach()):.3f} after {steps} steps", flush=True)
-    return kept
+    return best
 
 
 @torch.no_grad()

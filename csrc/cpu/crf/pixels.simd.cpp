@@ -31,26 +31,29 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
     if (N && bounded) exponentials(values, shift * 1.44269504f, q);
     for (int p = 0; p < pixels; ++p) {
         float *at = values + p * row;
-        float from = shift * 1.44269504f;
+        const float from = bounded ? shift * 1.44269504f : 0.0f;
+        V largest{}; // subtracted first, since a fused product rounds in another way
         if (!bounded) {
             V best = load<V>(at);
             for (int j = 1; j < n; ++j) best = max(best, load<V>(at + j * w));
-            from = maximum(best) * 1.44269504f;
+            largest = broadcast<V>(maximum(best));
         }
-        V sum{};
-        for (int j = 0; j < n; ++j) {
-            if (!N || !bounded) {
-                const V e = exponential(load<V>(at + j * w), from);
-                if (N)
-                    q[p][N ? j : 0] = e;
-                else
-                    store(at + j * w, e);
-                sum += e;
-            } else {
-                sum += q[p][j];
+        V sums[2]{}; // of vectors of four in turn: the order in which those of eight add
+        const auto add = [&](int j, V &sum) {
+            if (N && bounded) {
+                sum += q[p][N ? j : 0];
+                return;
             }
-        }
-        part[p] = quarter(sum);
+            const V e = exponential(load<V>(at + j * w) - largest, from);
+            if (N)
+                q[p][N ? j : 0] = e;
+            else
+                store(at + j * w, e);
+            sum += e;
+        };
+        for (int j = 0; j + 1 < n; j += 2) add(j, sums[0]), add(j + 1, sums[w == 4]);
+        if (n % 2) add(n - 1, sums[0]);
+        part[p] = quarter(w == 4 ? sums[0] + sums[1] : sums[0]);
     }
     using F4 = Vec<4>::f32;
     const F4 a = __builtin_shufflevector(part[0], part[1], 0, 4, 2, 6) +

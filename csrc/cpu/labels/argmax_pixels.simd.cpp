@@ -40,8 +40,8 @@ bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::in
                 special |= unordered(load<F>(plane + k * lanes), load<F>(plane + (k + 1) * lanes));
             for (int k = 0; k < n; ++k) {
                 const F value = load<F>(plane + k * lanes);
-                __builtin_prefetch(plane + block + k * lanes);
-                index[k] = value > best[k] ? here : index[k];
+                if (k * lanes % 16 == 0) __builtin_prefetch(plane + block + k * lanes);
+                index[k] = select((I)(value > best[k]), here, index[k]);
                 best[k] = max(value, best[k]);
             }
         }

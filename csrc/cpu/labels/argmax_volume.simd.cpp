@@ -237,9 +237,9 @@ void compare_cell(const Volume<float, L> &work, const Corners<float> &corners, s
                     const float right = four[1] + ty * (four[3] - four[1]);
                     const V here = fma(t, broadcast<V>(right - left), broadcast<V>(left));
                     const M ahead = i == 0 ? ~M{} : (M)(here > best);
-                    second = i == 0 ? second : max(second, min(best, here));
-                    label = ahead ? broadcast<M>(list[i]) : label;
-                    best = ahead ? here : best;
+                    second = i == 0 ? second : larger(second, smaller(best, here));
+                    label = select(ahead, broadcast<M>(list[i]), label);
+                    best = select(ahead, here, best);
                 }
                 std::int32_t chosen[W], close[W];
                 store(chosen, label);

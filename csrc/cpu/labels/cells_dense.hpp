@@ -47,8 +47,8 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
                 const I here = broadcast<I>(static_cast<std::int32_t>(c));
                 for (int j = 0; j < group; ++j) {
                     const F value = fma(t[j], slope, left);
-                    second[j] = max(second[j], min(best[j], value));
-                    label[j] = value > best[j] ? here : label[j];
+                    second[j] = larger(second[j], smaller(best[j], value));
+                    label[j] = select((I)(value > best[j]), here, label[j]);
                     best[j] = max(value, best[j]);
                 }
             }

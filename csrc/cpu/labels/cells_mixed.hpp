@@ -65,7 +65,7 @@ template <int W, class L> inline void put_span(typename Vec<W>::i32 label, L *la
                                                std::int64_t count) {
     L narrow[W];
     if constexpr (sizeof(L) == 1)
-        store(narrow, __builtin_convertvector(label, typename Vec<W>::u8));
+        store(narrow, low_bytes(label));
     else
         store(narrow, label);
     if (count == W) {
@@ -146,8 +146,8 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
             const V from = broadcast<V>(left), slope = broadcast<V>(right - left);
             for (std::int64_t x = x0; x < x1; x += W) {
                 const V ahead = fma(load<V>(work.t + x), slope, from);
-                const M label = ahead > V{} ? first : second;
-                finish(label, (ahead <= limit) & (-ahead <= limit), y, x);
+                const M label = select((M)(ahead > V{}), first, second);
+                finish(label, (M)(abs(ahead) <= limit), y, x);
             }
         }
         return;
@@ -169,8 +169,8 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
                     label = broadcast<M>(list[0]);
                     continue;
                 }
-                second = max(second, min(best, value));
-                label = value > best ? broadcast<M>(list[i]) : label;
+                second = larger(second, smaller(best, value));
+                label = select((M)(value > best), broadcast<M>(list[i]), label);
                 best = max(value, best);
             }
             const V lead = best - second;
@@ -186,14 +186,17 @@ template <class L> void find_candidates(const Work<float, L> &work, std::int64_t
     F level = broadcast<F>(-__builtin_inff());
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *p = upper + c * pitch, *q = lower + c * pitch;
-        level = max(min(min(load<F>(p), load<F>(p + 1)), min(load<F>(q), load<F>(q + 1))), level);
+        const F least =
+            smaller(smaller(load<F>(p), load<F>(p + 1)), smaller(load<F>(q), load<F>(q + 1)));
+        level = larger(least, level);
     }
     for (std::int64_t word = 0; word < work.words; ++word) {
         U bits{};
         const std::int64_t last = min<std::int64_t>(work.classes, 32 * (word + 1));
         for (std::int64_t c = 32 * word; c < last; ++c) {
             const float *p = upper + c * pitch, *q = lower + c * pitch;
-            const F top = max(max(load<F>(p), load<F>(p + 1)), max(load<F>(q), load<F>(q + 1)));
+            const F top =
+                larger(larger(load<F>(p), load<F>(p + 1)), larger(load<F>(q), load<F>(q + 1)));
             bits |= top >= level ? broadcast<U>(1u << (c % 32)) : U{};
         }
         store(work.wanted + word * lanes, bits);

@@ -78,7 +78,8 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
                 const F value = load<F>(row.planes + c * pitch + x);
                 const I size = (I)value & magnitude;
                 most = size > most ? size : most;
-                label = value > best ? broadcast<I>(static_cast<std::int32_t>(c)) : label;
+                label =
+                    select((I)(value > best), broadcast<I>(static_cast<std::int32_t>(c)), label);
                 best = max(value, best);
             }
             const I special = (((I)best & magnitude) >= infinity) | (most > infinity);

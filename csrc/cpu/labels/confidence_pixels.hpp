@@ -30,7 +30,7 @@ template <bool there> void rank_and_keep(const float *planes, std::int64_t pitch
             for (int k = 0; k < n; ++k) {
                 const F value = load<F>(plane + k * lanes);
                 if (!there) store(kept + c * block + x + k * lanes, value);
-                index[k] = value > most[k] ? here : index[k];
+                index[k] = select((I)(value > most[k]), here, index[k]);
                 most[k] = max(value, most[k]);
             }
         }

@@ -160,7 +160,9 @@ template <class T> void list_classes(Work<T> &work, std::int64_t block, double n
     F level = broadcast<F>(-__builtin_inff());
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *p = upper + c * pitch, *q = lower + c * pitch;
-        level = max(min(min(load<F>(p), load<F>(p + 1)), min(load<F>(q), load<F>(q + 1))), level);
+        const F least =
+            smaller(smaller(load<F>(p), load<F>(p + 1)), smaller(load<F>(q), load<F>(q + 1)));
+        level = larger(least, level);
     }
     const std::int32_t *p = work.upper.open + block, *q = work.lower.open + block;
     const I open = load<I>(p) | load<I>(p + 1) | load<I>(q) | load<I>(q + 1);
@@ -172,7 +174,8 @@ template <class T> void list_classes(Work<T> &work, std::int64_t block, double n
     work.listed = 0;
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *p = upper + c * pitch, *q = lower + c * pitch;
-        const F top = max(max(load<F>(p), load<F>(p + 1)), max(load<F>(q), load<F>(q + 1)));
+        const F top =
+            larger(larger(load<F>(p), load<F>(p + 1)), larger(load<F>(q), load<F>(q + 1)));
         if (any((I)(top >= least))) work.list[work.listed++] = static_cast<std::int32_t>(c);
     }
     for (std::int64_t i = work.listed; i < round_up(work.listed, 4); ++i)

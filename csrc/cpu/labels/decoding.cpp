@@ -30,7 +30,7 @@ bool launch_count_levels(const CountLevelsJob &job, const CancelToken &cancelled
     const KernelTable &table = kernels();
     const std::int64_t classes = job.logits.c, cells = classes * job.bins;
     const std::int64_t count = 2 * cells + classes;
-    std::mutex mutex;
+    Mutex mutex;
     return run(
         decoding_tiles(job), cancelled, errors,
         [&](const Tile &tile) { return bytes_of(count) + table.decoding_scratch(job, tile); },
@@ -49,7 +49,7 @@ bool launch_settle_labels(const SettleLabelsJob &job, const CancelToken &cancell
                           const SingleSums &sums) {
     const KernelTable &table = kernels();
     const std::int64_t classes = job.logits.c;
-    std::mutex mutex;
+    Mutex mutex;
     NoErrors no_errors;
     return run(
         decoding_tiles(job), cancelled, no_errors,

@@ -59,9 +59,9 @@ class Keys {
 };
 
 template <class V> inline void put_in_order(V &a, V &b) {
-    const V smaller = min(a, b);
-    a = max(a, b);
-    b = smaller;
+    const V least = smaller(a, b);
+    a = larger(a, b);
+    b = least;
 }
 
 // What is known of the classes of a vector of pixels. Powers are of two. Classes are in order of
@@ -87,8 +87,8 @@ template <class V, class Keep> struct Ranking {
     void add_beside_sum(V exponent, V power) {
         if (Keep::with_entropy)
             weighted = fma(power, max(exponent, broadcast<V>(-126.0f)), weighted);
-        if (Keep::with_second) second = max(second, min(first, power));
-        first = max(first, power);
+        if (Keep::with_second) second = larger(second, smaller(first, power));
+        first = larger(first, power);
     }
 
     void insert(const Keep &keep, V key) {
@@ -110,7 +110,7 @@ template <class V, class Keep> struct Ranking {
             put_in_order(key[0], key[2]);
             put_in_order(key[1], key[3]);
             put_in_order(key[1], key[2]);
-            for (int j = 0; j < 4; ++j) best[j] = max(best[j], key[3 - j]);
+            for (int j = 0; j < 4; ++j) best[j] = larger(best[j], key[3 - j]);
             put_in_order(best[0], best[2]);
             put_in_order(best[1], best[3]);
             put_in_order(best[0], best[1]);

@@ -70,7 +70,7 @@ void list_ranked(RankedWork<T> &work, std::int64_t block, std::int64_t ranks, do
     for (std::int64_t j = 0; j < ranks; ++j) level[j] = broadcast<F>(-__builtin_inff());
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *p = upper + c * pitch, *q = lower + c * pitch;
-        F least = min(min(load<F>(p), load<F>(p + 1)), min(load<F>(q), load<F>(q + 1)));
+        F least = smaller(smaller(load<F>(p), load<F>(p + 1)), smaller(load<F>(q), load<F>(q + 1)));
         for (std::int64_t j = 0; j < ranks; ++j) put_in_order(level[j], least);
     }
     const std::int32_t *p = work.upper.open + block, *q = work.lower.open + block;
@@ -84,7 +84,8 @@ void list_ranked(RankedWork<T> &work, std::int64_t block, std::int64_t ranks, do
     work.ranked = 0;
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *r = upper + c * pitch, *s = lower + c * pitch;
-        const F top = max(max(load<F>(r), load<F>(r + 1)), max(load<F>(s), load<F>(s + 1)));
+        const F top =
+            larger(larger(load<F>(r), load<F>(r + 1)), larger(load<F>(s), load<F>(s + 1)));
         if (any((I)(top >= bound) & (I)(open == 0)))
             add_ranked(work, static_cast<std::int32_t>(c), top);
         else if (any((I)(top >= level[0] - drop) & (I)(open == 0)))

@@ -60,7 +60,7 @@ struct TaskMemory {
 bool launch_calibration(const CalibrationJob &job, const CancelToken &cancelled,
                         const CalibrationTables &tables, LogitErrors &errors) {
     const KernelTable &table = kernels();
-    std::mutex mutex;
+    Mutex mutex;
     return run(
         argmax_tiles(job), cancelled, errors,
         [&](const Tile &tile) {

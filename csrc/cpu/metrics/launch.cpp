@@ -29,7 +29,7 @@ class SharedCounts {
 
   private:
     std::int64_t *counts_;
-    std::mutex mutex_;
+    Mutex mutex_;
 };
 
 } // namespace
@@ -41,9 +41,8 @@ bool launch_confusion(const ConfusionJob &job, const CancelToken &cancelled, std
     // Several tasks a thread, because one that has to wake up comes late; but each ends with a walk
     // over its table.
     const std::int64_t pixels = job.target.n * job.target.h * job.target.w;
-    const std::int64_t table_size =
-        std::min<std::int64_t>(job.rule.classes + 1, 256) * (job.rule.classes + 1) *
-        (job.stratum.count + 1);
+    const std::int64_t table_size = std::min<std::int64_t>(job.rule.classes + 1, 256) *
+                                    (job.rule.classes + 1) * (job.stratum.count + 1);
     const std::int64_t least = std::max(pixels_per_task / 4, 8 * table_size);
     const std::int64_t most = std::max(pixels_per_task, 4 * least);
     const std::int64_t step =
@@ -159,7 +158,7 @@ bool launch_boundary_matches(const BoundaryPixelsJob &input_job, const std::int3
         side[k].own = marks[k].get(), side[k].other = marks[1 - k].get();
         side[k].offsets = offsets, side[k].offset_count = offset_count;
     }
-    std::mutex mutex;
+    Mutex mutex;
     NoErrors no_errors;
     for (std::int64_t n = 0; n < input_job.target.n; ++n) {
         std::vector<Rows> parts; // whole rows of squares
@@ -197,7 +196,7 @@ bool launch_boundary_matches(const BoundaryPixelsJob &input_job, const std::int3
 
 bool launch_instance_counts(const InstanceJob &job, const CancelToken &cancelled) {
     const KernelTable &table = kernels();
-    std::mutex mutex;
+    Mutex mutex;
     NoErrors no_errors;
     return run(
         split_rows(job.target, 24), cancelled, no_errors,

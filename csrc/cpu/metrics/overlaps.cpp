@@ -91,7 +91,7 @@ bool count_pairs(const OverlapJob &job, const CancelToken &cancelled, Overlaps &
         parts.push_back({0, y, std::min(y + step, h)});
     PairTable<width> total;
     const bool is_alone = num_threads() == 1; // then tasks add to the total, one after the other
-    std::mutex mutex;
+    Mutex mutex;
     NoErrors no_errors;
     if (!run(
             parts, cancelled, no_errors, [&](const Rows &) { return table.pair_runs_scratch(job); },

@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::int64_t cell_rows = tile_rows - 1, cell_columns = tile_columns - 1;
 constexpr float slack = 1e-4f; // of bounds, and of sums of them: more than their errors
-using Wide = Vec<8>::f32;      // pixels of a cell side by side
-using WideMask = Vec<8>::i32;
-constexpr std::int64_t wide = 8;
+constexpr std::int64_t wide = lanes < 8 ? lanes : 8; // pixels of a cell side by side
+using Wide = Vec<wide>::f32;
+using WideMask = Vec<wide>::i32;
 
 // The planes of a tile.
 struct Planes {
@@ -106,8 +106,8 @@ inline void compare_points(const Planes &planes, const CellMemory &memory) {
         I key{};
         for (std::int64_t i = 1; i < planes.count; ++i) {
             const F weight = load<F>(planes.weight(i) + p);
-            second = max(second, min(best, weight));
-            key = weight > best ? broadcast<I>(static_cast<std::int32_t>(i)) : key;
+            second = larger(second, smaller(best, weight));
+            key = select((I)(weight > best), broadcast<I>(static_cast<std::int32_t>(i)), key);
             best = max(weight, best);
         }
         const F error = 2.0f * planes.error(abs(best));
@@ -190,8 +190,9 @@ void label_cell(const Planes &planes, const TilePixels &pixels, const CellMemory
                     best = weight;
                     continue;
                 }
-                second = max(second, min(best, weight));
-                place = weight > best ? broadcast<WideMask>(static_cast<std::int32_t>(k)) : place;
+                second = larger(second, smaller(best, weight));
+                place = select((WideMask)(weight > best),
+                               broadcast<WideMask>(static_cast<std::int32_t>(k)), place);
                 best = max(weight, best);
             }
             std::int32_t chosen[wide], close[wide];

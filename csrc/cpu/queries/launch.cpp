@@ -93,7 +93,7 @@ bool launch_query_classes(const QueryClassesJob &job, const CancelToken &cancell
 bool launch_assign_queries(const AssignQueriesJob &job, const CancelToken &cancelled) {
     const KernelTable &table = kernels();
     NoErrors no_errors;
-    std::mutex mutex;
+    Mutex mutex;
     for (std::int64_t k = 0; k < job.count; ++k)
         job.counts[k] = {0, 0, 0, job.x.n_out, job.y.n_out, 0, 0};
     return run(
@@ -137,7 +137,7 @@ bool launch_measure_masks(const MeasureMasksJob &job, const CancelToken &cancell
 bool launch_paint_masks(const PaintMasksJob &job, const CancelToken &cancelled) {
     for (std::int64_t i = 0; i < job.count; ++i)
         job.counts[i] = {0, 0, 0, job.labels.w, job.labels.h, 0, 0};
-    std::mutex mutex;
+    Mutex mutex;
     const std::int64_t step = per_task(pixels_per_task, job.labels.w);
     const auto between = [&](std::size_t y) { return job.row[y] != job.row[y - 1]; };
     return parallel_parts(

@@ -6,9 +6,7 @@
 #include <memory>
 #include <new>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "cpu/runtime/system.hpp"
 
 namespace segpost {
 
@@ -28,14 +26,7 @@ class Floats {
     void reserve(std::int64_t count) {
         if (count <= size_) return;
         memory_ = allocate((size_ = count) * 4);
-#if defined(MADV_HUGEPAGE)
-        constexpr std::uintptr_t page = 4096, worth_it = 4 << 20;
-        const auto first = reinterpret_cast<std::uintptr_t>(memory_.get());
-        const std::uintptr_t start = (first + page - 1) / page * page;
-        const std::uintptr_t end = (first + static_cast<std::uintptr_t>(size_) * 4) / page * page;
-        if (end > start + worth_it) // only advice
-            madvise(reinterpret_cast<void *>(start), end - start, MADV_HUGEPAGE);
-#endif
+        advise_large_pages(memory_.get(), static_cast<std::size_t>(size_) * 4);
     }
     float *data() const { return reinterpret_cast<float *>(memory_.get()); }
 

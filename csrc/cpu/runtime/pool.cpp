@@ -1,7 +1,5 @@
 #include "cpu/runtime/pool.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -12,9 +10,8 @@
 #include <thread>
 #include <vector>
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <xmmintrin.h>
-#endif
+#include "cpu/runtime/processor.hpp"
+#include "cpu/runtime/system.hpp"
 
 namespace segpost {
 namespace {
@@ -23,39 +20,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
 constexpr auto spin_time = std::chrono::microseconds(50);
 constexpr std::size_t start_memory = 1 << 16; // bytes that a thread allocates at its start, at most
-
-inline void pause() {
-#if defined(__x86_64__) || defined(__i386__)
-    _mm_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
-
-// Callers may have set flush-to-zero (torch.set_flush_denormal): it would change labels, so every
-// task runs with denormals as IEEE 754 has them.
-class FloatMode {
-  public:
-#if defined(__x86_64__) || defined(__i386__)
-    FloatMode() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
-    ~FloatMode() { _mm_setcsr(saved_); }
-
-  private:
-    unsigned saved_;
-#elif defined(__aarch64__)
-    FloatMode() {
-        std::uint64_t plain = 0;
-        asm volatile("mrs %0, fpcr" : "=r"(saved_));
-        asm volatile("msr fpcr, %0" : : "r"(plain));
-    }
-    ~FloatMode() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
-
-  private:
-    std::uint64_t saved_;
-#else
-    FloatMode() {}
-#endif
-};
 
 // Allocates the thread's data for exceptions: where its first exception finds no memory for them,
 // glibc ends the process. The value is stored, since a call without a use of it is optimized away.
@@ -146,7 +110,7 @@ class Pool {
     }
 
     void work() {
-        FloatMode mode;
+        const FloatMode mode;
         prepare_exceptions();
         std::unique_lock lock(mutex_);
         ++started_;
@@ -198,7 +162,7 @@ void after_fork_child() {
     threads = 1; // a forked worker is one of many
 }
 
-const int registered = pthread_atfork(nullptr, nullptr, after_fork_child);
+const bool registered = (call_in_forked_children(after_fork_child), true);
 
 } // namespace
 
@@ -207,7 +171,8 @@ int num_threads() { return threads; }
 
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
                const CancelToken &cancelled) {
-    FloatMode mode;
+    // Callers may have set flush-to-zero, as torch.set_flush_denormal does: it would change labels.
+    const FloatMode mode;
     prepare_exceptions();
     Batch batch(task, count);
     State &shared_state = *state;
@@ -221,7 +186,10 @@ bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task
             pool->retire(); // leaked: its threads may still be waking up
             pool = nullptr;
         }
-        if (!pool) pool = new Pool(allowed - 1);
+        if (!pool) {
+            stay_loaded();
+            pool = new Pool(allowed - 1);
+        }
         pool->post(&batch);
     }
     auto asked = Clock::now();

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <mutex>
 #include <vector>
 
 #include "cpu/runtime/launch.hpp"
 #include "cpu/runtime/memory.hpp"
+#include "cpu/runtime/mutex.hpp"
 #include "cpu/runtime/pool.hpp"
 
 namespace segpost {
@@ -86,7 +86,7 @@ struct NoErrors {
 template <class WorkItem, class Errors, class Kernel, class Size>
 bool run(const std::vector<WorkItem> &items, const CancelToken &cancelled, Errors &errors,
          const Size &size, const Kernel &kernel) {
-    std::mutex mutex;
+    Mutex mutex;
     return run_tasks(
         static_cast<std::int64_t>(items.size()),
         [&](std::int64_t i) {

@@ -11,7 +11,7 @@ namespace {
 template <class V> inline V exponential(V x, float shift = 0.0f) {
     using W = UIntOf<V>;
     const V power =
-        max(fma(x, broadcast<V>(1.44269504f), broadcast<V>(-shift)), broadcast<V>(-93.0f));
+        larger(fma(x, broadcast<V>(1.44269504f), broadcast<V>(-shift)), broadcast<V>(-93.0f));
     const V shifted = power + 12582912.0f; // the nearest integer in the low bits
     const V f = power - (shifted - 12582912.0f);
     V p =

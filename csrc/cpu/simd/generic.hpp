@@ -10,8 +10,16 @@ namespace {
 // Numbers, or vectors lane by lane. The second operand where one of the two is NaN.
 template <class V> inline V max(V a, V b) { return a > b ? a : b; }
 template <class V> inline V min(V a, V b) { return a < b ? a : b; }
+// The same of numbers, which none of the two is where it is NaN; of zeros either one.
+template <class V> inline V larger(V a, V b) { return max(a, b); }
+template <class V> inline V smaller(V a, V b) { return min(a, b); }
 template <class V> inline V abs(V v) { return v < V{} ? -v : v; }
 template <class V> inline V fma(V a, V b, V c) { return a * b + c; } // rounded once or twice
+
+// The first where a lane of a mask is all ones, the second where it is zero.
+template <class M, class V> inline V select(M mask, V first, V second) {
+    return mask ? first : second;
+}
 
 // Whether a bit of a mask is set.
 template <class V> inline bool any(V mask) {

@@ -1,21 +1,33 @@
 // AArch64: NEON, which every such processor has.
 #pragma once
 
-#include "cpu/simd/generic.hpp"
-
-#include <arm_neon.h>
+#include "cpu/simd/neon_labels.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int lanes = 4;
-constexpr int float16_lanes = 4;
+constexpr int float16_lanes = 8;
 
 using F4 = Vec<4>::f32;
 using I4 = Vec<4>::i32;
 
+// One instruction each, which a zero's sign and NaN tell from max and min.
+template <> inline F4 larger(F4 a, F4 b) { return (F4)vmaxnmq_f32((float32x4_t)a, (float32x4_t)b); }
+template <> inline F4 smaller(F4 a, F4 b) {
+    return (F4)vminnmq_f32((float32x4_t)a, (float32x4_t)b);
+}
+template <> inline F4 abs(F4 v) { return (F4)vabsq_f32((float32x4_t)v); }
 template <> inline F4 fma(F4 a, F4 b, F4 c) {
     return (F4)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+// GCC turns a comparison around whose first result is the same for all lanes, which takes five
+// instructions more where NaN has to stay.
+template <> inline F4 select(I4 mask, F4 first, F4 second) {
+    return (F4)vbslq_f32((uint32x4_t)mask, (float32x4_t)first, (float32x4_t)second);
+}
+template <> inline I4 select(I4 mask, I4 first, I4 second) {
+    return (I4)vbslq_s32((uint32x4_t)mask, (int32x4_t)first, (int32x4_t)second);
 }
 template <> inline bool any(I4 m) { return vmaxvq_u32((uint32x4_t)m) != 0; }
 template <> inline std::uint32_t mask_bits(I4 m) {
@@ -26,37 +38,45 @@ template <> inline F4 permute(F4 v, I4 index) {
     const uint32x4_t bytes = (uint32x4_t)(index * 0x04040404 + 0x03020100);
     return (F4)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)bytes);
 }
+
+// Either is NaN where the larger one is, as this instruction has it.
+template <> inline I4 unordered(F4 a, F4 b) {
+    const float32x4_t either = vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+    return (I4)vmvnq_u32(vceqq_f32(either, either));
+}
+
+// The compiler's own code takes the bytes one by one, here and in what follows.
+template <> inline auto low_bytes(I4 v) {
+    const uint16x8_t words = vuzp1q_u16((uint16x8_t)v, (uint16x8_t)v);
+    const uint8x16_t bytes = vuzp1q_u8((uint8x16_t)words, (uint8x16_t)words);
+    return (Vec<4>::u8)vgetq_lane_u32((uint32x4_t)bytes, 0);
+}
 template <> inline F4 widen_bytes<F4>(const std::uint8_t *from) {
     const uint8x8_t bytes = vcreate_u8(load<std::uint32_t>(from));
     return (F4)vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
 }
 
-// Bit i of the result: whether byte i of the four, all ones or zero, is set.
-inline std::uint64_t bits_of(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d) {
-    const uint8x16_t bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t low = vpaddq_u8(vandq_u8(a, bit), vandq_u8(b, bit));
-    const uint8x16_t high = vpaddq_u8(vandq_u8(c, bit), vandq_u8(d, bit));
-    const uint8x16_t words = vpaddq_u8(low, high);
-    return vgetq_lane_u64((uint64x2_t)vpaddq_u8(words, words), 0);
+// Of a NaN both are NaN: so is what they are multiplied with.
+inline float32x4_t floor_from_least(F4 x) {
+    return vrndmq_f32(vmaxq_f32((float32x4_t)x, vdupq_n_f32(-126.0f)));
 }
-inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *b) {
-    const auto other = [&](int k) { return vmvnq_u8(vceqq_u8(vld1q_u8(a + k), vld1q_u8(b + k))); };
-    return bits_of(other(0), other(16), other(32), other(48));
+template <> inline F4 fraction_of(F4 x) {
+    return (F4)vsubq_f32(vmaxq_f32((float32x4_t)x, vdupq_n_f32(-126.0f)), floor_from_least(x));
 }
-inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *b,
-                                     const std::uint8_t *c, const std::uint8_t *d) {
-    const auto other = [&](int k) {
-        return vmvnq_u8(vandq_u8(vceqq_u8(vld1q_u8(a + k), vld1q_u8(b + k)),
-                                 vceqq_u8(vld1q_u8(c + k), vld1q_u8(d + k))));
-    };
-    return bits_of(other(0), other(16), other(32), other(48));
+template <> inline F4 scale_by_power(F4 p, F4 x) {
+    const int32x4_t exponent = vcvtq_s32_f32(floor_from_least(x));
+    const int32x4_t power = vaddq_s32(vshlq_n_s32(exponent, 23), vdupq_n_s32(0x3f800000));
+    return (F4)vmulq_f32((float32x4_t)p, (float32x4_t)power);
 }
 
 inline void widen_float16(const Float16 *from, float *to) {
-    store(to, vcvt_f32_f16(load<float16x4_t>(from)));
+    const float16x8_t half = load<float16x8_t>(from);
+    store(to, vcvt_f32_f16(vget_low_f16(half)));
+    store(to + 4, vcvt_high_f32_f16(half));
 }
 inline void narrow_float16(const float *from, Float16 *to) {
-    store(to, vcvt_f16_f32(load<float32x4_t>(from)));
+    store(to,
+          vcvt_high_f16_f32(vcvt_f16_f32(load<float32x4_t>(from)), load<float32x4_t>(from + 4)));
 }
 
 } // namespace

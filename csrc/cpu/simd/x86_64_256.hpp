@@ -11,6 +11,9 @@ using I8 = Vec<8>::i32;
 
 template <> inline F8 max(F8 a, F8 b) { return (F8)_mm256_max_ps((__m256)a, (__m256)b); }
 template <> inline F8 min(F8 a, F8 b) { return (F8)_mm256_min_ps((__m256)a, (__m256)b); }
+template <> inline F4 fma(F4 a, F4 b, F4 c) {
+    return (F4)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+}
 template <> inline F8 fma(F8 a, F8 b, F8 c) {
     return (F8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "ops/color/palette.hpp"
@@ -137,7 +138,8 @@ void launch_feature_range(const GuideView &, std::int64_t d, std::int64_t h, std
                           ErrorCount *errors);
 
 // Devices and their memory.
-int device_count(const char *&problem);   // 0: `problem` says why
+int device_count(std::string &problem);   // 0: `problem` says why
+int capability(int device);               // 90 is version 9.0
 int device_of(const void *memory);        // -1: not the device's
 void use_device(int device, int &before); // for this thread
 void *allocate(std::size_t bytes);        // of the current device

@@ -20,8 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "segpost/export.h"
+
 #define SEGPOST_ABI 1
-#define SEGPOST_EXPORT __attribute__((visibility("default")))
 
 #ifdef __cplusplus
 extern "C" {
@@ -86,6 +87,12 @@ typedef struct {
     char message[400];
 } segpost_report;
 
+/* The geometry of an image that was resized and padded to a network's input: (height, width) each,
+ * and the padding above and to the left. */
+typedef struct {
+    int64_t image[2], input[2], content[2], offset[2];
+} segpost_letterbox;
+
 /* Zeros everywhere but in struct_size are the defaults: segpost_argmax_options o = {sizeof o}. */
 typedef struct {
     size_t struct_size;
@@ -100,6 +107,7 @@ typedef struct {
     const segpost_array *image; /* (N, H, W, 3) uint8, for overlay */
     const double *alpha;        /* null: 0.5; else the weight of the colors, or one a class */
     int64_t alpha_count;        /* 1, or palette_size */
+    const segpost_letterbox *letterbox; /* null: none; outputs have the size of its image */
 } segpost_argmax_options;
 
 typedef struct {

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from segpost._backends import registry, threads
-from segpost._core import extensions
+from segpost._core import cuda_module, extensions
+from segpost._core.version import package_version
 
 
 def cuda_available() -> bool:
@@ -22,7 +23,7 @@ def cuda_available() -> bool:
     >>> segpost.cuda_available() == (segpost.why_no_cuda() is None)
     True
     """
-    return extensions.cuda_problem() is None
+    return cuda_module.cuda_problem() is None
 
 
 def why_no_cuda() -> str | None:
@@ -31,9 +32,10 @@ def why_no_cuda() -> str | None:
     Returns
     -------
     problem : str or None
-        A text: CUDA was not built, there is no driver or no device, or the driver is too old.
+        A text: segpost-cuda is missing or of another version, there is no driver or no device, the
+        driver is too old, or the device has no code. It ends with what cures that.
     """
-    return extensions.cuda_problem()
+    return cuda_module.cuda_problem()
 
 
 def raise_deferred() -> None:
@@ -76,19 +78,6 @@ def get_include() -> Path:
     return Path(_cpu.__file__).parent / "include"
 
 
-def package_version() -> str:
-    """Return the version of segpost in the metadata of its installation.
-
-    A checkout that was never installed has no metadata: its version is ``0+unknown``.
-    """
-    from importlib.metadata import PackageNotFoundError, version  # slow to import, rarely needed
-
-    try:
-        return version("segpost")
-    except PackageNotFoundError:
-        return "0+unknown"
-
-
 def _wheel_tag() -> str | None:
     """Return the tag of the installed wheel, or None of sources that were not installed."""
     from importlib.metadata import PackageNotFoundError, distribution  # slow to import
@@ -101,12 +90,22 @@ def _wheel_tag() -> str | None:
     return ", ".join(tags) or None
 
 
-def _wheel_kind(has_cuda: bool) -> str:
+def _wheel_kind(cuda: str | None) -> str:
     """Return what an installation consists of; compiled code may be there and not load."""
-    if has_cuda:
+    if cuda == "segpost":
         return "compiled with CUDA"
     is_compiled = importlib.util.find_spec("segpost._cpu") is not None
     return "compiled" if is_compiled else "pure Python"
+
+
+def _version_of_numba() -> str | None:
+    """Return the version of Numba, or None: the native backend works without it."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
+    try:
+        return version("numba")
+    except PackageNotFoundError:
+        return None
 
 
 def build_config() -> dict[str, Any]:
@@ -118,25 +117,26 @@ def build_config() -> dict[str, Any]:
     >>> sorted(segpost.build_config())[:3]
     ['backend', 'backend_reason', 'compiler']
     """
-    from importlib.metadata import version  # slow to import, and needed here only
+    from importlib.metadata import version  # slow to import
 
     failure = extensions.native_failure()
-    has_cuda = importlib.util.find_spec("segpost._cuda") is not None
+    cuda = cuda_module.describe_cuda()
     config: dict[str, Any] = {
         "segpost": package_version(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "platform": platform.platform(),
         "numpy": version("numpy"),
-        "numba": version("numba"),
-        "wheel": _wheel_kind(has_cuda),
+        "numba": _version_of_numba(),
+        "wheel": _wheel_kind(cuda),
         "wheel_tag": _wheel_tag(),
         "backend": registry.backend_name(),
         "backend_reason": registry.backend_reason(),
         "native": failure is None,
         "native_problem": failure and failure[0],
         "native_cure": failure and failure[1],
-        "cuda": has_cuda,
+        "cuda": cuda is not None,
+        "cuda_from": cuda,
         "simd_level": None,
         "simd_levels": [],
         "compiler": None,

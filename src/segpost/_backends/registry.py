@@ -6,7 +6,7 @@ import functools
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from segpost._backends import threads
@@ -42,6 +42,8 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
+# What was forced around the blocks that are entered and not left: of each thread its own.
+_outer: ContextVar[tuple[str | None, ...]] = ContextVar("segpost_outer_backends", default=())
 _loaded: dict[str, Backend] = {}
 
 
@@ -50,12 +52,12 @@ def _load(name: str) -> Backend:
     if name not in _loaded:
         problem = extensions.problem(name)
         if problem is not None:
-            raise RuntimeError(problem)
+            raise extensions.BackendError(problem)
         if name == "native":
             threads.apply_environment()
         module = importlib.import_module(_MODULES[name])
         implementation = module.make_backend() if name in DEVICE_BACKENDS else module
-        _loaded[name] = cast(Backend, implementation)
+        return _loaded.setdefault(name, cast(Backend, implementation))  # one for all threads
     return _loaded[name]
 
 
@@ -110,10 +112,7 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     context = context_of(*arrays)
     if context is HOST:
         if name in DEVICE_BACKENDS:
-            kind = name.upper()
-            raise TypeError(
-                f"the {name} backend reads arrays on a {kind} device, got one on the CPU"
-            )
+            raise TypeError(_explain_host_array(name))
         selected = _loaded.get(name) or _load(name)  # errors are never deferred on the CPU
     else:
         forced = _forced.get()
@@ -128,6 +127,15 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
             "arrays to the CPU: x.cpu() of a torch tensor"
         )
     return selected
+
+
+def _explain_host_array(name: str) -> str:
+    """Return why the backend of a device cannot take an array on the CPU."""
+    from segpost._core import cuda_module  # an error needs it, and no call
+
+    text = f"the {name} backend reads arrays on a {name.upper()} device, got one on the CPU"
+    problem = cuda_module.cuda_problem() if name == "cuda" else None
+    return text if problem is None else f"{text}; and there is none to use: {problem}"
 
 
 def host_backend() -> Backend:
@@ -165,20 +173,25 @@ def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -
 
 
 class BackendBlock:
-    """The block of a ``with`` statement, or a function, that uses one backend."""
+    """The block of a ``with`` statement, or a function, that uses one backend.
+
+    Threads may share one.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._tokens: list[Token[str | None]] = []  # of blocks that are entered and not left
         self._is_used = False
 
     def __enter__(self) -> None:
         self._is_used = True
         _load(self._name)
-        self._tokens.append(_forced.set(self._name))
+        _outer.set((*_outer.get(), _forced.get()))
+        _forced.set(self._name)
 
     def __exit__(self, *exception: object) -> None:
-        _forced.reset(self._tokens.pop())
+        *rest, outer = _outer.get()
+        _outer.set(tuple(rest))
+        _forced.set(outer)
 
     def __call__(self, function: FunctionT) -> FunctionT:
         """Return a function that uses the backend in every call."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from threading import RLock
 
 from segpost._core import extensions
 
 MAX_THREADS = 1024
 _threads: int | None = None  # None: the environment has not been read
+_simd_applied = False
+_lock = RLock()  # of both, and of what the native code has
 
 
 def set_num_threads(n: int) -> None:
@@ -30,8 +33,8 @@ def set_num_threads(n: int) -> None:
         raise TypeError(f"n must be an integer, got {n!r}")
     if not 1 <= int(n) <= MAX_THREADS:
         raise ValueError(f"n must be in 1..{MAX_THREADS}, got {n}")
-    _register_fork_handler()
-    _apply(int(n))
+    with _lock:
+        _apply(int(n))
 
 
 def num_threads() -> int:
@@ -56,17 +59,12 @@ def apply_environment() -> None:
         If one of them has an invalid value.
     """
     global _simd_applied
-    if not _simd_applied:
-        _apply_simd_level()
-        _simd_applied = True
-    if _threads is None:
-        n = _initial_threads()
-        _register_fork_handler()
-        _apply(n)
-
-
-_simd_applied = False
-_fork_handler_registered = False
+    with _lock:
+        if not _simd_applied:
+            _apply_simd_level()
+            _simd_applied = True
+        if _threads is None:
+            _apply(_initial_threads())
 
 
 def _apply(n: int) -> None:
@@ -96,19 +94,19 @@ def _apply_simd_level() -> None:
         from segpost import _cpu
 
         if not _cpu.use_level(level.replace("-", "_")):
+            levels = ", ".join(name.replace("_", "-") for name in _cpu.levels())
             raise ValueError(
-                f"SEGPOST_SIMD must be one of {', '.join(_cpu.levels())} on this processor, "
-                f"got {level!r}"
+                f"SEGPOST_SIMD must be one of {levels} on this processor, got {level!r}"
             )
 
 
-def _register_fork_handler() -> None:
-    global _fork_handler_registered
-    if not _fork_handler_registered and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
-        _fork_handler_registered = True
-
-
 def _after_fork() -> None:
-    global _threads
-    _threads = 1  # forked workers usually run in parallel
+    """Start anew in a child: a thread that it does not have may hold the lock."""
+    global _threads, _lock
+    _lock = RLock()
+    if _threads is not None:
+        _threads = 1  # forked workers usually run in parallel
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
+from segpost._core.extensions import load_native
 from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
 try:
-    from segpost._cpu import import_dlpack
-except ImportError:  # no native code
+    import_dlpack = load_native().import_dlpack
+except ImportError:  # it is not there, or cannot be loaded
 
     def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str, int] | None:
         """Return None, as the compiled reader does for arrays that it cannot read."""
@@ -360,7 +361,7 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
     elif ndim == 2:
         yield 0, tuple([a[None] for a in arrays])
     else:
-        merged = [_merged(a, ndim - 2) for a in arrays]
+        merged = [_merge_leading(a, ndim - 2) for a in arrays]
         if all(a is not None for a in merged):
             yield 0, tuple(a for a in merged if a is not None)
             return
@@ -370,11 +371,17 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
             yield flat * size, tuple(a[index] for a in arrays)
 
 
-def _merged(array: Array, leading: int) -> Array | None:
+def _merge_leading(array: Array, leading: int) -> Array | None:
     """Return a view with the leading axes merged, or None if that needs a copy."""
-    view = array.view()
+    shape = (-1, *array.shape[leading:])
     try:
-        view.shape = (-1, *array.shape[leading:])
+        return np.reshape(array, shape, copy=False)
+    except ValueError:
+        return None
+    except TypeError:  # NumPy before 2.1 has no such argument
+        view = array.view()
+    try:
+        view.shape = shape
     except AttributeError:
         return None
     return view

@@ -185,7 +185,7 @@ def _resolve_limit(limit: Any, values: Array) -> float:
         percentage = -1.0
     if not (limit.endswith("%") and 0 <= percentage <= 100):
         raise ValueError(f'stretch must have numbers or percentages such as "2%", got {limit!r}')
-    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
-    if not known.size:
+    finite = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    if not finite.size:
         raise ValueError("stretch has percentages, but the image has no values")
-    return float(np.percentile(known, percentage))
+    return float(np.percentile(finite, percentage))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import dlpack, extensions
+from segpost._core import dlpack
 from segpost._core.device import (
     Array,
     DeviceArray,
@@ -156,10 +156,11 @@ def _plain_context(stream: int, name: str, index: int) -> DeviceContext:
     """Return a context whose memory is allocated by the CUDA runtime."""
 
     def memory(size: int) -> tuple[int, Any]:
-        block = Memory(extensions.cuda_runtime(), size, index)
+        block = Memory(context.runtime, size, index)
         return block.address, block
 
-    return _context(index, stream, memory, name, f"{CUDA.name}:{index}")
+    context = _context(index, stream, memory, name, f"{CUDA.name}:{index}")
+    return context
 
 
 _owners_in_use: deque[tuple[DeviceContext, int, object]] = deque()
@@ -292,7 +293,7 @@ def check_result_dtype(converter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _context(
     index: int, stream: int, memory: Callable[[int], tuple[int, Any]], name: str, device: object
 ) -> DeviceContext:
-    runtime = _runtime(name, device)
+    runtime = _runtime(name, device, index)
 
     def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -303,11 +304,13 @@ def _context(
     return context
 
 
-def _runtime(name: str, device: object) -> Any:
-    problem = extensions.cuda_problem()
+def _runtime(name: str, device: object, index: int | None = None) -> Any:
+    from segpost._core import cuda_module  # few processes need it
+
+    problem = cuda_module.cuda_problem(index)
     if problem is not None:
         raise TypeError(
             f"{name} is on {device}, and segpost has no CUDA backend here ({problem}); copy it to "
             f"the CPU if that is meant: {name}.cpu() of a torch tensor"
         )
-    return extensions.cuda_runtime()
+    return cuda_module.cuda_runtime()

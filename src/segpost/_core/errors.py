@@ -178,9 +178,9 @@ def raise_bad_colors(errors: LabelErrors, image: Array, keys: Set[int]) -> NoRet
     color = tuple(int(v) for v in to_host(image[position]))
     cure = "a label image must be saved without loss and never resized with interpolation"
     colors = to_host(image).reshape(-1, 3)[:: max(image.size // (3 * MAX_SAMPLE), 1)]
-    known = len({*_color_keys(colors)} & keys)
+    match_count = len({*_color_keys(colors)} & keys)
     swapped = {*_color_keys(colors[:, ::-1])}
-    if swapped <= keys and len(swapped) > max(known, 1):
+    if swapped <= keys and len(swapped) > max(match_count, 1):
         cure = "red and blue are exchanged, as OpenCV reads them: pass image[..., ::-1]"
     raise ValueError(
         f"image has {errors.count} of {image.size // 3} pixels whose color is not in the palette, "

@@ -22,8 +22,8 @@ def find_intervals(values: npt.NDArray[np.float64], count: int) -> Int64:
     edges = np.arange(count + 1) / count
     index = np.minimum((values * count).astype(np.int64), count - 1)
     index -= values < edges[index]  # the product may have been rounded
-    found: Int64 = np.minimum(index + (values >= edges[index + 1]), count - 1)
-    return found
+    result: Int64 = np.minimum(index + (values >= edges[index + 1]), count - 1)
+    return result
 
 
 def add_to_intervals(

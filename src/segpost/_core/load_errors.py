@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-# What installs the wheel of this Python and processor again, also where pip has kept another.
-REINSTALL = "pip install --force-reinstall --no-cache-dir --no-deps segpost"
-# What compiles segpost on this machine, also where there is a wheel.
-REBUILD = "pip install --force-reinstall --no-cache-dir --no-deps --no-binary segpost segpost"
+from segpost._core.installers import find_installer
 
 
 class LoadProblem(NamedTuple):
@@ -21,10 +18,12 @@ class LoadProblem(NamedTuple):
     cure: str
 
 
-_INCOMPLETE = f"The installation is incomplete: {REINSTALL}"
-_OTHER_PROCESSOR = f"It is of another processor or system; with this Python: {REINSTALL}"
-_OTHER_VERSION = f"Its parts are of two versions: {REINSTALL}"
-_OLD_SYSTEM = f"It was built on a newer system; with a C++ compiler on this one: {REBUILD}"
+_INCOMPLETE = "The installation is incomplete: {reinstall}"
+_OTHER_PROCESSOR = "It is of another processor or system; with this Python: {reinstall}"
+_OTHER_PYTHON = "It is of another Python; with this one: {reinstall}"
+_OTHER_VERSION = "Its parts are of two versions: {reinstall}"
+_OLD_SYSTEM = "It was built on a newer system; with a C++ compiler on this one: {rebuild}"
+_COMPILE = "With a C++ compiler (g++ or clang++): {rebuild}"
 # What loaders say, and its cure. The first pattern that matches decides; its groups are put in.
 _CURES = (
     (
@@ -33,16 +32,20 @@ _CURES = (
         "libvirt: the CPU model host)",
     ),
     (r"(GLIBC|GLIBCXX|CXXABI)_[\d.]+' not found|macOS \d+.* newer than", _OLD_SYSTEM),
+    (r"Python version mismatch", _OTHER_PYTHON),
+    (r"libsegpost is of version", _OTHER_VERSION),
     (r"wrong ELF class|invalid ELF header|Exec format error|not a valid Win32", _OTHER_PROCESSOR),
     (r"incompatible architecture|no suitable image|not a mach-o file", _OTHER_PROCESSOR),
+    (r"\b_cpu\.[\w.-]+: cannot open shared object file: No such", _OTHER_PROCESSOR),  # by glibc
     (
         r"(?:lib)?segpost\.(?:so|dylib|dll)\b.*(?:cannot open|[Nn]o such file)",
         _INCOMPLETE,
     ),
     (r"Library not loaded: \S*libsegpost", _INCOMPLETE),
-    (r"file too short|truncated|invalid ELF", _INCOMPLETE),
+    (r"file too short|truncated|invalid ELF|cannot read file data", _INCOMPLETE),
     (r"undefined symbol|[Ss]ymbol not found|procedure could not be found", _OTHER_VERSION),
-    (r"(lib\S+?): cannot open shared object", "Install {0} by the system's package manager"),
+    (r"does not define module export function", _OTHER_VERSION),
+    (r"(lib[^\s/]+?): cannot open shared object", "Install {0} by the system's package manager"),
     (r"Library not loaded: (\S+)", "Install {0} by the system's package manager"),
     (r"DLL load failed", "Install the runtime libraries of Visual C++ that Microsoft publishes"),
 )
@@ -68,16 +71,17 @@ def describe_load_error(
     >>> describe_load_error("libstdc++.so.6: cannot open shared object file", [], None).cure
     "Install libstdc++.so.6 by the system's package manager"
     """
+    commands = find_installer()._asdict()
     if build_problem is not None:
-        cure = f"To get it, install a C++ compiler (g++ or clang++), then: {REBUILD}"
+        cure = f"To get it, install a C++ compiler (g++ or clang++), then: {commands['rebuild']}"
         return LoadProblem(f"segpost was built without it: {build_problem}", cure)
     if re.search(r"No module named '?segpost\._cpu", message):
         return _describe_missing_module(message, folders)
     for pattern, cure in _CURES:
         match = re.search(pattern, message, re.DOTALL)
         if match is not None:
-            return LoadProblem(message, cure.format(*match.groups()))
-    return LoadProblem(message, f"With a C++ compiler (g++ or clang++): {REBUILD}")
+            return LoadProblem(message, cure.format(*match.groups(), **commands))
+    return LoadProblem(message, _COMPILE.format(**commands))
 
 
 def _describe_missing_module(message: str, folders: Sequence[str | Path]) -> LoadProblem:
@@ -88,7 +92,7 @@ def _describe_missing_module(message: str, folders: Sequence[str | Path]) -> Loa
         return LoadProblem(message, cure)
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     reason = f"it is in {', '.join(modules)}, and this Python loads _cpu{suffix}"
-    return LoadProblem(reason, f"It is of another Python; with this one: {REINSTALL}")
+    return LoadProblem(reason, _OTHER_PYTHON.format(**find_installer()._asdict()))
 
 
 def native_modules(folders: Sequence[str | Path]) -> list[str]:

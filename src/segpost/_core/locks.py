@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import RLock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 L = TypeVar("L", bound="Locked")
 
@@ -19,10 +19,12 @@ class Locked:
 
     _lock: RLock
 
-    def __new__(cls: type[L], *args: object, **kwargs: object) -> L:
-        result = super().__new__(cls)
-        result._lock = RLock()
-        return result
+    if not TYPE_CHECKING:  # checkers would take its arguments for those of every subclass
+
+        def __new__(cls: type[L], *args: object, **kwargs: object) -> L:
+            result = super().__new__(cls)
+            result._lock = RLock()
+            return result
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all attributes but the lock."""

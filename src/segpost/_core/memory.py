@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 UNCHECKED = 1 << 28  # bytes; smaller requests are not compared with the limit
 CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
 
 
@@ -66,21 +65,29 @@ def format_bytes(count: int) -> str:
 def _machine_memory() -> int | None:
     """Return the bytes of the machine's memory and swap; None on systems that do not say it."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = _read("/proc/meminfo").splitlines()
         sizes = {line.split(":")[0]: line.split()[1] for line in lines}
         return 1024 * (int(sizes["MemTotal"]) + int(sizes.get("SwapTotal", 0)))
     except (OSError, ValueError, IndexError, KeyError):
         pass
+    if sys.platform == "win32":
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+    except (OSError, ValueError):
         return None
 
 
-def _number_in(path: Path) -> int | None:
+def _read(path: str) -> str:
+    """Return the text of a file of the system."""
+    with open(path, encoding="ascii") as file:  # few modules: pathlib takes longer to import
+        return file.read()
+
+
+def _number_in(path: str) -> int | None:
     """Return the number in a file; None without one ("max" says that there is no limit)."""
     try:
-        return int(path.read_text(encoding="ascii"))
+        return int(_read(path))
     except (OSError, ValueError):
         return None
 

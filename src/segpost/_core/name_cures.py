@@ -69,36 +69,36 @@ def _list(names: Iterable[str]) -> str:
 
 def cure_of_attribute(thing: Any, name: str) -> str:
     """Return which attribute of an object a name means, or which ones it has."""
-    known = [other for other in dir(thing) if not other.startswith("_")]
+    attributes = [other for other in dir(thing) if not other.startswith("_")]
     call = CALLS.get((type(thing).__name__, name.lower()))
     if call:
         return f"; it is {call}"
     for other in ATTRIBUTES.get(name.lower(), ()):
-        if _has(thing, known, other):
+        if _has(thing, attributes, other):
             return f"; did you mean {other!r}?"
     results = _names_of_result(type(thing))
     for other in (name, *ATTRIBUTES.get(name.lower(), ())):
         if other in results:
             return f"; it is in the scores: compute().{other}"
-    suggestion = suggest_name(name, known, CUTOFF)
+    suggestion = suggest_name(name, attributes, CUTOFF)
     if not suggestion and results:
         suggestion = suggest_name(name, results, CUTOFF).replace("mean '", "mean 'compute().")
-    return suggestion or _has_only(known) or ("; it is called" if callable(thing) else "")
+    return suggestion or _has_only(attributes) or ("; it is called" if callable(thing) else "")
 
 
 def cure_of_class_attribute(cls: type, name: str) -> str:
     """Return which attribute of a class a name means; that of a class of named objects is one."""
     if "named" in dir(cls) and _is_named(cls, name):
         return f"; it is {cls.__name__}.named({name!r})"
-    known = [
+    methods = [
         other
         for other in dir(cls)
         if not other.startswith("_") and inspect.ismethod(getattr(cls, other))
     ]
     for other in ATTRIBUTES.get(name.lower(), ()):
-        if other in known:
+        if other in methods:
             return f"; did you mean {other!r}?"
-    return suggest_name(name, known, CUTOFF) or _has_only(known)
+    return suggest_name(name, methods, CUTOFF) or _has_only(methods)
 
 
 def _is_named(cls: Any, name: str) -> bool:
@@ -126,10 +126,10 @@ def _uses(thing: Any) -> str:
     return _has_only([other for other in dir(thing) if not other.startswith("_")])
 
 
-def _has(thing: Any, known: Sequence[str], path: str) -> bool:
+def _has(thing: Any, names: Sequence[str], path: str) -> bool:
     """Return whether an object has an attribute, or the attribute of one of its attributes."""
     first, _, rest = path.partition(".")
-    if first.removesuffix("()") not in known:
+    if first.removesuffix("()") not in names:
         return False
     if not rest or first.endswith("()"):
         return True
@@ -147,27 +147,27 @@ def _names_of_result(cls: type) -> list[str]:
     return [name for name in dir(result) if not name.startswith("_")]
 
 
-def _has_only(known: Sequence[str]) -> str:
-    more = f" and {len(known) - MAX_LISTED} more" if len(known) > MAX_LISTED else ""
-    return f"; it has {', '.join(known[:MAX_LISTED])}{more}" if known else ""
+def _has_only(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return f"; it has {', '.join(names[:MAX_LISTED])}{more}" if names else ""
 
 
-def suggest_public_name(name: str, known: Iterable[str]) -> str:
+def suggest_public_name(name: str, names: Iterable[str]) -> str:
     """Return a question about the public name that is meant, empty without one."""
     if name.startswith("_"):
         return ""
     plain = name.lower()
-    other = PUBLIC_NAMES.get(plain) or suggest_name(name, known, 0.9)
+    other = PUBLIC_NAMES.get(plain) or suggest_name(name, names, 0.9)
     if other and not other.startswith(";"):
         return f"; did you mean {other!r}?"
     by_word = next((WORDS[word] for word in WORDS if word in plain), "")
     if not other and by_word:
         return f"; did you mean {by_word!r}?"
-    return other or suggest_name(name, known, CUTOFF)
+    return other or suggest_name(name, names, CUTOFF)
 
 
 def missing_name_error(
-    module: str, name: str, known: Sequence[str], frame: FrameType
+    module: str, name: str, names: Sequence[str], frame: FrameType
 ) -> AttributeError | ImportError:
     """Return the error of a name that a module does not have.
 
@@ -177,23 +177,23 @@ def missing_name_error(
         That of the caller: an import statement drops the text of any AttributeError.
     """
     everything = sys.modules["segpost"].__all__
-    cure = suggest_public_name(name, known) or suggest_public_name(name, everything)
+    cure = suggest_public_name(name, names) or suggest_public_name(name, everything)
     meant = cure.partition("'")[2].partition("'")[0]
-    if meant and meant.partition(".")[0] not in known and module != "segpost":
+    if meant and meant.partition(".")[0] not in names and module != "segpost":
         cure = f"; did you mean 'segpost.{meant}'?"
-    for submodule in known if module.startswith("segpost.compat") else ():
+    for submodule in names if module.startswith("segpost.compat") else ():
         if hasattr(sys.modules.get(f"{module}.{submodule}"), name):
             cure = f"; it is {module}.{submodule}.{name}"
-    cure = cure or _listed(module, known)
+    cure = cure or _list_names(module, names)
     if _is_import(frame):
         return ImportError(f"cannot import name {name!r} from {module!r}{cure}", name=name)
     return AttributeError(f"module {module!r} has no attribute {name!r}{cure}")
 
 
-def _listed(module: str, known: Sequence[str]) -> str:
-    if len(known) > MAX_LISTED:
+def _list_names(module: str, names: Sequence[str]) -> str:
+    if len(names) > MAX_LISTED:
         return f"; dir({module}) lists what there is"
-    return f"; it has {', '.join(known)}"
+    return f"; it has {', '.join(names)}"
 
 
 def _is_import(frame: FrameType) -> bool:
@@ -203,13 +203,13 @@ def _is_import(frame: FrameType) -> bool:
     return frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
 
 
-def describe_module_call(module: str, known: Sequence[str]) -> str:
+def describe_module_call(module: str, names: Sequence[str]) -> str:
     """Return the error of a module that is called, with the function that is meant."""
     short = module.rpartition(".")[2]
-    return f"{module} is a module: {_call_cure(short, known)}"
+    return f"{module} is a module: {_call_cure(short, names)}"
 
 
-def _call_cure(name: str, known: Sequence[str]) -> str:
-    cure = suggest_public_name(name, known)
+def _call_cure(name: str, names: Sequence[str]) -> str:
+    cure = suggest_public_name(name, names)
     meant = cure.partition("'")[2].partition("'")[0]
-    return f"call segpost.{meant}" if meant else f"it has {', '.join(known)}"
+    return f"call segpost.{meant}" if meant else f"it has {', '.join(names)}"

@@ -18,7 +18,7 @@ Scale = tuple[Ratio, ...]  # one for each axis
 MAX_DENOMINATOR = 2**30  # of coordinates that are floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
     """One axis of a bilinear resampling, as exact rationals.
 
@@ -45,7 +45,7 @@ class Axis:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axes:
     """The vertical and the horizontal axis of one resampling."""
 
@@ -58,7 +58,7 @@ class Axes:
         return self.y.den * self.x.den
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VolumeAxes:
     """The three axes of the resampling of a volume."""
 
@@ -87,7 +87,7 @@ class Interval:
     total: int  # of the padded axis
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FilterTaps:
     """One axis of a resize, as a filter for every output.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_NAMES = 3  # names that a message lists before it counts the rest
 MIN_PREFIX = 3  # letters from which the beginning of a name is recognized
@@ -69,7 +71,7 @@ def format_names(names: Sequence[str]) -> str:
     return listed if len(names) <= MAX_NAMES else f"{listed} and {len(names) - MAX_NAMES} more"
 
 
-def suggest_name(value: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+def suggest_name(value: object, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """Return a question about the known name that is most like a value, empty without one.
 
     A name is like a value if it begins with it, or differs from it in few letters: those that they
@@ -85,7 +87,7 @@ def suggest_name(value: object, known: Iterable[str], cutoff: float = 0.6) -> st
         return ""
     import difflib  # slow to import, and needed here only
 
-    names = {_plain_name(name): name for name in known}
+    names = {_plain_name(name): name for name in choices}
     word = _plain_name(value)
     beginning = word[:-1] if len(word) > MIN_PREFIX + 1 and word.endswith("s") else word  # plural
     longer = [name for name in names if len(word) >= MIN_PREFIX and name.startswith(beginning)]

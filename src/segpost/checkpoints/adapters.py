@@ -53,10 +53,10 @@ def _describe_factors(context: Context, unexpected: list[str]) -> Explanation:
     model, checkpoint = context.match.model, context.match.checkpoint
     factors: dict[str, dict[str, str]] = {}
     for name in unexpected:
-        found = FACTOR.match(name)
-        if found:
-            layer = found[1].removeprefix(PREFIX)
-            factors.setdefault(layer, {})[found[2]] = name
+        match = FACTOR.match(name)
+        if match:
+            layer = match[1].removeprefix(PREFIX)
+            factors.setdefault(layer, {})[match[2]] = name
     pairs: dict[str, tuple[str, str]] = {}
     for layer, parts in factors.items():
         weight = f"{layer}.weight" if layer else "weight"

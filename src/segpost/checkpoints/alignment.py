@@ -30,16 +30,16 @@ def pair_by_values(checkpoint: Tensors, model: Tensors) -> dict[str, str]:
     """
     old, new = _by_content(checkpoint), _by_content(model)
     pairs: dict[str, str] = {}
-    varying = found = 0
+    varying = paired_count = 0
     for key, names in new.items():
         others = old.get(key, [])
         if key[2]:  # its values vary
             varying += len(names)
-            found += min(len(names), len(others))
+            paired_count += min(len(names), len(others))
         pairs |= dict(
             zip(sorted(others, key=natural_key), sorted(names, key=natural_key), strict=False)
         )
-    if found < MIN_TENSORS or found < MIN_PAIRED * varying:
+    if paired_count < MIN_TENSORS or paired_count < MIN_PAIRED * varying:
         return {}
     return pairs
 

@@ -148,12 +148,12 @@ def explain_fused_norms(context: Context) -> Iterator[Explanation]:
 
 def _find_norms(names: tuple[str, ...], order: list[str]) -> list[str]:
     """Return the batch-norm layers of which all tensors are among the names."""
-    held, known = {*names}, {*order}
+    name_set, order_set = {*names}, {*order}
     layers = [n.removesuffix("running_mean") for n in order if n.endswith(".running_mean")]
     return [
         layer.rstrip(".")
         for layer in layers
-        if all(layer + p in held for p in NORM_PARTS if layer + p in known)
+        if all(layer + p in name_set for p in NORM_PARTS if layer + p in order_set)
     ]
 
 

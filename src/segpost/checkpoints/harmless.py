@@ -37,10 +37,10 @@ def explain_harmless(context: Context) -> Iterator[Explanation]:
     for names, side in ((context.missing, "missing"), (context.unexpected, "unexpected")):
         rest = [*names]
         for kind in (_is_counter, _is_auxiliary, _is_criterion, _is_derived, _is_replaced):
-            found = [name for name in rest if kind(context, name, side)]
+            of_kind = [name for name in rest if kind(context, name, side)]
             rest = [name for name in rest if not kind(context, name, side)]
-            if found:
-                yield _describe(kind.__name__, found, side)
+            if of_kind:
+                yield _describe(kind.__name__, of_kind, side)
         named = [name for name in rest if any(p.search(name) for p in ignored[side])]
         if named:
             yield Explanation(
@@ -180,13 +180,13 @@ def _describe(kind: str, names: list[str], side: str) -> Explanation:
 
 def _ignored_patterns(target: State) -> dict[str, list[re.Pattern[str]]]:
     """Return the patterns of names that transformers' class of a model may miss or not expect."""
-    found: dict[str, list[re.Pattern[str]]] = {}
+    patterns_of: dict[str, list[re.Pattern[str]]] = {}
     for side in ("missing", "unexpected"):
         patterns = getattr(target.module, f"_keys_to_ignore_on_load_{side}", None) or ()
-        found[side] = []
+        patterns_of[side] = []
         for pattern in patterns:
             try:
-                found[side].append(re.compile(pattern))
+                patterns_of[side].append(re.compile(pattern))
             except (re.error, TypeError):
                 continue
-    return found
+    return patterns_of

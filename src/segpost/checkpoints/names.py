@@ -77,9 +77,9 @@ def explain(context: Context) -> list[Explanation]:
     explanations: list[Explanation] = []
     explained: set[str] = set()
     for explainer in EXPLAINERS:
-        for found in explainer(_without(context, explained)):
-            explanations.append(found)
-            explained |= found.names
+        for explanation in explainer(_without(context, explained)):
+            explanations.append(explanation)
+            explained |= explanation.names
     rest = tuple(name for name in context.match.mismatched if name not in explained)
     return explanations + (explain_shapes(context, rest) if rest else [])
 

@@ -102,17 +102,17 @@ def write_recipe(
     special = next((e.cure for e in explanations if e.cure and not e.is_harmless), "")
     if special:
         return special
-    known = [e for e in explanations if e.names]
+    with_names = [e for e in explanations if e.names]
     match = context.match
     if context.source.separator == "/":
         return _write_loading(context)
     lines = [line for line in (write_container(match.root), match.rule.cure) if line]
-    transforms = [e for e in known if e.transform]
+    transforms = [e for e in with_names if e.transform]
     if any("torch." in e.transform for e in transforms):
         lines.insert(0, "import torch")
     lines += [e.transform for e in transforms]
     resolved = {name for e in transforms for name in e.names}
-    harmless = {name for e in known if e.is_harmless for name in e.names}
+    harmless = {name for e in with_names if e.is_harmless for name in e.names}
     unexpected = {*match.unexpected} - resolved
     missing = {*context.missing} - resolved
     if unexpected and unexpected <= harmless:
@@ -129,11 +129,11 @@ def write_recipe(
 
 def is_complete(context: Context, explanations: Iterable[Explanation]) -> bool:
     """Return whether the recipe loads the whole model as it is built."""
-    known = list(explanations)
+    listing = list(explanations)
     match = context.match
-    if any(not e.has_cure or e.cure or e.before for e in known if not e.is_harmless):
+    if any(not e.has_cure or e.cure or e.before for e in listing if not e.is_harmless):
         return False
-    explained = {name for e in known for name in e.names}
+    explained = {name for e in listing for name in e.names}
     names = {*context.missing, *match.unexpected, *match.mismatched, *match.refused}
     return names <= explained
 

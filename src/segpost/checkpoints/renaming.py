@@ -160,15 +160,15 @@ def _pair_canonical(checkpoint: Tensors, model: Tensors) -> dict[str, str]:
         taken = {*pairs.values()}
         wanted = {n: model[new[n]] for n in new if new[n] not in taken}
         prefixes = _find_prefixes(rest, wanted, MIN_PAIRS if pairs else 1)
-        found: dict[str, str] = {}
+        new_pairs: dict[str, str] = {}
         for before, after in prefixes[:1]:
             for name in rest:
                 renamed = after + name.removeprefix(before)
                 if name.startswith(before) and renamed in wanted:
-                    found[old[name]] = new[renamed]
-        if not found:
+                    new_pairs[old[name]] = new[renamed]
+        if not new_pairs:
             break
-        pairs |= found
+        pairs |= new_pairs
     conflicts = sum(not fits(checkpoint[a], model[b]) for a, b in pairs.items())
     if 2 * conflicts > len(pairs):
         return {}

@@ -26,12 +26,12 @@ def explain_shapes(context: Context, names: tuple[str, ...]) -> list[Explanation
     pairs = {n: (context.source_of(n).shape, context.target_of(n).shape) for n in names}
     positions = {n: p for n, p in pairs.items() if POSITIONS.search(n)}
     rest = {n: p for n, p in pairs.items() if n not in positions}
-    found = []
+    results = []
     if rest:
-        found.append(_describe_rest(context, rest))
+        results.append(_describe_rest(context, rest))
     if positions:
-        found.append(_describe_positions(positions))
-    return found
+        results.append(_describe_positions(positions))
+    return results
 
 
 def _evidence(pairs: dict[str, tuple[Shape, Shape]]) -> dict[str, object]:

@@ -220,17 +220,17 @@ def top_level_keys(value: Any) -> dict[str, str]:
 
 def read_versions(value: Any, depth: int = ROOT_DEPTH) -> dict[Path, dict[str, int]]:
     """Return the versions of modules that torch keeps beside a state dict, by container."""
-    found: dict[Path, dict[str, int]] = {}
+    result: dict[Path, dict[str, int]] = {}
     metadata = getattr(value, "_metadata", None)
     if isinstance(metadata, Mapping):
         versions = {name: entry.get("version") for name, entry in metadata.items() if entry}
-        found[()] = {str(k): v for k, v in versions.items() if type(v) is int}
+        result[()] = {str(k): v for k, v in versions.items() if type(v) is int}
     if depth and isinstance(value, Mapping) and len(value) <= MAX_TENSORS:
         for key, inner in value.items():
             if isinstance(inner, Mapping):
                 below = read_versions(inner, depth - 1)
-                found |= {(str(key), *path): entry for path, entry in below.items()}
-    return found
+                result |= {(str(key), *path): entry for path, entry in below.items()}
+    return result
 
 
 def is_tensor(value: Any) -> bool:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 import segpost
+from segpost._core.extensions import BackendError
 from segpost._core.text import FILE_ERRORS
 from segpost.cli.commands import COMMANDS, import_command
 from segpost.cli.completion import add_completion_option
@@ -76,6 +77,8 @@ def _run_command(
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except BackendError as error:
+        return _report_failure(f"error: {error}", 2)
     except ImportError as error:
         return _report_failure(f"error: {describe_missing_package(error)}", 2)
     except FILE_ERRORS as error:

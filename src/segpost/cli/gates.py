@@ -108,10 +108,10 @@ def gates_from(
     """
     path = arguments.baseline
     if bool(arguments.max_drop) != (path is not None):
-        known, missing = "--max-drop SCORE=X", "--baseline FILE"
+        present, missing = "--max-drop SCORE=X", "--baseline FILE"
         if path is not None:
-            known, missing = missing, known
-        raise ValueError(f"{known} needs {missing}")
+            present, missing = missing, present
+        raise ValueError(f"{present} needs {missing}")
     gates = named_gates(arguments, cm, measures)
     if path is None:
         return Gates(gates)

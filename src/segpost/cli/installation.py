@@ -40,7 +40,7 @@ def installation_facts(config: dict[str, Any] | None = None) -> list[tuple[str, 
         ("compiler", config["compiler"] or "none"),
         ("threads", f"{config['threads']} ({_threads_reason()})"),
         ("numpy", config["numpy"]),
-        ("numba", config["numba"]),
+        ("numba", config["numba"] or "none"),
     ]
 
 

@@ -94,11 +94,11 @@ class CommandParser(argparse.ArgumentParser):
         """Raise an error unless a value is one of the choices of an argument."""
         if action.choices is None or value in action.choices:
             return
-        known = list(map(str, action.choices))
+        choices = list(map(str, action.choices))
         raise argparse.ArgumentError(
             action,
-            f"invalid choice: {value!r}{suggest_name(value, known)} (choose from "
-            f"{', '.join(known)})",
+            f"invalid choice: {value!r}{suggest_name(value, choices)} (choose from "
+            f"{', '.join(choices)})",
         )
 
     def error(self, message: str) -> NoReturn:

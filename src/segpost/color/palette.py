@@ -132,7 +132,7 @@ class Palette(RefusedUses, metaclass=SuggestingType):
         """
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {name!r}")
-        return _named(name)
+        return _find_palette(name)
 
     @classmethod
     def distinct(cls, n: int) -> Palette:
@@ -349,7 +349,7 @@ def as_palette(palette: object) -> Palette:
     if isinstance(palette, Palette):
         return palette
     if isinstance(palette, str):
-        return _named(palette)
+        return _find_palette(palette)
     if isinstance(palette, Mapping):
         colors, names, void, ignore_index = read_mapping(palette)
         return Palette(as_color_table(colors, "palette"), names, void, ignore_index)
@@ -385,14 +385,14 @@ def _as_color(color: Array) -> Color:
 
 
 @lru_cache(maxsize=64)
-def _named(name: str) -> Palette:
+def _find_palette(name: str) -> Palette:
     try:
         dataset = read_dataset(name.lower().replace("-", "_").replace(" ", "_"))
     except KeyError:
         aliases = list_aliases()
         question = suggest_name(name, chain(aliases, *aliases.values()))
-        known = (f"{n} (also {', '.join(also)})" if also else n for n, also in aliases.items())
+        choices = (f"{n} (also {', '.join(also)})" if also else n for n, also in aliases.items())
         raise ValueError(
-            f"there is no palette named {name!r}{question or '.'} Known are {', '.join(known)}"
+            f"there is no palette named {name!r}{question or '.'} Known are {', '.join(choices)}"
         ) from None
     return Palette(dataset.colors, dataset.names, dataset.void, dataset.ignore_index)

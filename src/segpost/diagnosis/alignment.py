@@ -136,7 +136,7 @@ class Alignment(CodedMaps):
     def is_prediction_varied(self) -> bool:
         """Return whether more than one class is predicted where the target is known."""
         counts = np.sort(self.matrix.sum(axis=0))
-        return bool(counts[:-1].sum() >= MIN_PREDICTED_SHARE * max(self.known, 1))
+        return bool(counts[:-1].sum() >= MIN_PREDICTED_SHARE * max(self.valid_pixels, 1))
 
     @cached_property
     def has_one_object(self) -> bool:
@@ -153,19 +153,19 @@ class Alignment(CodedMaps):
     def _iter_candidates(self) -> Iterator[Candidate]:
         before = self.wrong_share
         counts = ClassCounts(self.values, self.matrix)
-        for found in counts.iter_maps():
-            is_swap = len(found.detail.get("order", ())) == 2 and found.name == "permutation"
+        for mapping in counts.iter_maps():
+            is_swap = len(mapping.detail.get("order", ())) == 2 and mapping.name == "permutation"
             is_hint = is_swap and len(self.target) < MIN_OFFSET_IMAGES
-            if found.name == "offset":  # another order has classes that no offset makes
-                is_hint = not counts.is_possible_offset(found.detail["offset"], MAX_IMPOSSIBLE)
+            if mapping.name == "offset":  # another order has classes that no offset makes
+                is_hint = not counts.is_possible_offset(mapping.detail["offset"], MAX_IMPOSSIBLE)
             rank: Rank = "hint" if is_hint else "likely"
-            before_map = found.was_right / found.known
+            before_map = mapping.was_right / mapping.valid_pixels
             explanation = Explanation(
-                found.name, found.right, found.known, found.detail, before_map, rank
+                mapping.name, mapping.right, mapping.valid_pixels, mapping.detail, before_map, rank
             )
-            penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
+            penalty = 0.02 if mapping.name in ("permutation", "inverted") else 0.002
             yield Candidate(
-                found.wrong_share / before + penalty, partial(_as_verified, explanation)
+                mapping.wrong_share / before + penalty, partial(_as_verified, explanation)
             )
         shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
         for placement in (*iter_flips(shape, self.size), *iter_exchanged(self.logits, self.size)):
@@ -177,7 +177,7 @@ class Alignment(CodedMaps):
             yield from self._iter_shifted()
         if before >= MIN_DISORDER:
             for tiles, make, detail in self.tile_orders:
-                yield from self._moved("tiles", make, detail, penalty=0.02 + 0.002 * tiles)
+                yield from self._try_move("tiles", make, detail, penalty=0.02 + 0.002 * tiles)
             yield from self._iter_exchanged_images()
 
     def _placed(self, placement: Placement, penalty: float = 0.0) -> Iterator[Candidate]:
@@ -188,7 +188,7 @@ class Alignment(CodedMaps):
         if score is not None:
             yield Candidate(score + penalty, lambda: self._verify_placement(placement))
 
-    def _moved(
+    def _try_move(
         self, name: str, make: Callable[[], Array], detail: dict[str, Any], penalty: float = 0.0
     ) -> Iterator[Candidate]:
         """Yield a change that is no placement, if it reduces the errors."""
@@ -203,8 +203,8 @@ class Alignment(CodedMaps):
         """Return the share of the errors that remains on thinned maps; None where it is large."""
         target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
         compared = (target != self.no_code) & (moved != self.no_code)
-        known = int(np.count_nonzero(target != self.no_code))
-        if np.count_nonzero(compared) < MIN_KNOWN_SHARE * known:
+        valid_pixels = int(np.count_nonzero(target != self.no_code))
+        if np.count_nonzero(compared) < MIN_KNOWN_SHARE * valid_pixels:
             return None
         wrong = int(np.count_nonzero((moved != target) & compared))
         before = int(np.count_nonzero((whole != target) & compared))
@@ -224,7 +224,7 @@ class Alignment(CodedMaps):
             changed = self.predicted.reshape(images, width, height).transpose(0, 2, 1)
         else:
             return
-        yield from self._moved("turn", lambda: changed, {"how": how})
+        yield from self._try_move("turn", lambda: changed, {"how": how})
 
     def _iter_shifted(self) -> Iterator[Candidate]:
         """Yield the best offset, near or far."""
@@ -286,7 +286,7 @@ class Alignment(CodedMaps):
         order = self.order_of_images
         if (order != np.arange(images)).sum() >= 2:
             detail = {"order": order.tolist()}
-            yield from self._moved("images", lambda: self.whole[order], detail, penalty=0.02)
+            yield from self._try_move("images", lambda: self.whole[order], detail, penalty=0.02)
 
     @cached_property
     def order_of_images(self) -> Array:
@@ -369,13 +369,13 @@ class Alignment(CodedMaps):
         ):
             return None
         compared = (self.target != self.no_code) & (moved != self.no_code)
-        known = int(np.count_nonzero(compared))
+        valid_pixels = int(np.count_nonzero(compared))
         right, before = (
             int(np.count_nonzero((codes == self.target) & compared))
             for codes in (moved, self.whole)
         )
         rank = self._rank(name, detail, evidence)
-        explanation = Explanation(name, right, known, detail, before / known, rank)
+        explanation = Explanation(name, right, valid_pixels, detail, before / valid_pixels, rank)
         is_open = self.logits is None and is_grid_scale(explanation, None, self.size)
         return explanation._replace(rank="hint") if is_open else explanation
 

@@ -31,14 +31,14 @@ class ClassMap(NamedTuple):
 
     name: str
     right: int
-    known: int
+    valid_pixels: int
     was_right: int  # of the known pixels, without the map
     detail: dict[str, Any]
 
     @property
     def wrong_share(self) -> float:
         """Return the share of the known pixels that still disagree."""
-        return 1 - self.right / self.known if self.known else 1.0
+        return 1 - self.right / self.valid_pixels if self.valid_pixels else 1.0
 
 
 class ClassCounts:
@@ -53,10 +53,10 @@ class ClassCounts:
     def __init__(self, values: Int64, matrix: Int64) -> None:
         self.values = values
         self.matrix = matrix
-        self.known = int(matrix.sum())
+        self.valid_pixels = int(matrix.sum())
         self.support = matrix.sum(axis=1)
-        self.wrong_share = 1 - int(np.trace(matrix)) / max(self.known, 1)
-        self.constant_wrong_share = 1 - int(self.support.max(initial=0)) / max(self.known, 1)
+        self.wrong_share = 1 - int(np.trace(matrix)) / max(self.valid_pixels, 1)
+        self.constant_wrong_share = 1 - int(self.support.max(initial=0)) / max(self.valid_pixels, 1)
 
     def iter_maps(self) -> Iterator[ClassMap]:
         """Yield the maps that explain the errors, and more of them than one class would."""
@@ -72,10 +72,10 @@ class ClassCounts:
         if max(values, default=0) > 255:
             tables.append(("wrapped", {v: v % 256 if v > 0 else v for v in values}, {}))
         for name, table, detail in tables:
-            found = self._apply(name, table, detail)
+            class_map = self._apply(name, table, detail)
             gain = MIN_CYCLE_GAIN if name == "wrapped" else MIN_GAIN
-            if found is not None and self._is_enough(found, gain):
-                yield found
+            if class_map is not None and self._is_enough(class_map, gain):
+                yield class_map
         permutation = self._best_permutation()
         if permutation is not None:
             gain = MIN_CYCLE_GAIN if permutation.detail["is_cycle"] else MIN_GAIN
@@ -91,13 +91,13 @@ class ClassCounts:
             if not self.is_possible_offset(offset):
                 continue
             table = {value: value + offset for value in self.values.tolist()}
-            found = self._apply("offset", table, {"offset": offset})
-            if found is None:
+            class_map = self._apply("offset", table, {"offset": offset})
+            if class_map is None:
                 continue
-            gain, most = (change.right - change.was_right for change in (found, permutation))
+            gain, most = (change.right - change.was_right for change in (class_map, permutation))
             if gain >= MIN_OFFSET_SHARE * most:
-                detail = {key: found.detail[key] for key in ("offset", "classes_moved")}
-                return found._replace(detail=detail)
+                detail = {key: class_map.detail[key] for key in ("offset", "classes_moved")}
+                return class_map._replace(detail=detail)
         return None
 
     def is_possible_offset(self, offset: int, tolerance: float = 0.0) -> bool:
@@ -105,41 +105,43 @@ class ClassCounts:
 
         Values at up to a share `tolerance` of the pixels do not count.
         """
-        least = tolerance * self.known
+        least = tolerance * self.valid_pixels
         predicted, target = (self.values[self.matrix.sum(axis=axis) > least] for axis in (0, 1))
         if offset > 0:
             return bool(predicted.min(initial=offset) >= offset)
         return bool(predicted.max(initial=0) <= target.max(initial=0) + offset)
 
-    def _is_enough(self, found: ClassMap, min_gain: float) -> bool:
-        before = 1 - found.was_right / found.known
-        constant = 1 - found.detail.pop("commonest", int(self.support.max())) / found.known
+    def _is_enough(self, class_map: ClassMap, min_gain: float) -> bool:
+        before = 1 - class_map.was_right / class_map.valid_pixels
+        constant = (
+            1 - class_map.detail.pop("commonest", int(self.support.max())) / class_map.valid_pixels
+        )
         return (
-            found.known >= MIN_KNOWN_SHARE * self.known
-            and found.wrong_share <= MAX_RESIDUAL * min(before, constant)
-            and before - found.wrong_share >= min_gain
-            and found.detail.pop("minor_right") >= MIN_MINOR_SHARE
+            class_map.valid_pixels >= MIN_KNOWN_SHARE * self.valid_pixels
+            and class_map.wrong_share <= MAX_RESIDUAL * min(before, constant)
+            and before - class_map.wrong_share >= min_gain
+            and class_map.detail.pop("minor_right") >= MIN_MINOR_SHARE
         )
 
     def _apply(self, name: str, table: dict[int, int], detail: dict[str, Any]) -> ClassMap | None:
         """Return the agreement if each target value were predicted as the table says."""
         codes = {value: code for code, value in enumerate(self.values.tolist())}
-        right = known = moved = minor = minor_right = was_right = most = 0
+        right = valid_pixels = moved = minor = minor_right = was_right = most = 0
         commonest = int(self.support.argmax())
         for value, code in codes.items():
             pixels = int(self.support[code])
             wanted = table[value]
             if wanted < 0:  # only what was right counts: the map would make it wrong
-                known += int(self.matrix[code, code])
+                valid_pixels += int(self.matrix[code, code])
                 was_right += int(self.matrix[code, code])
             if not pixels or wanted < 0:
                 continue
             hits = int(self.matrix[code, codes[wanted]]) if wanted in codes else 0
-            right, known = right + hits, known + pixels
+            right, valid_pixels = right + hits, valid_pixels + pixels
             was_right, most = was_right + int(self.matrix[code, code]), max(most, pixels)
             if code != commonest:
                 minor, minor_right = minor + pixels, minor_right + hits
-            moved += wanted != value and 2 * hits > pixels >= MIN_CLASS_SHARE * self.known
+            moved += wanted != value and 2 * hits > pixels >= MIN_CLASS_SHARE * self.valid_pixels
         if moved < 2:  # one class that is predicted as another is an error of the network
             return None
         detail = {**detail, "classes_moved": moved}
@@ -147,7 +149,7 @@ class ClassCounts:
             return None
         detail["commonest"] = most
         detail["minor_right"] = minor_right / minor if minor else 0.0
-        return ClassMap(name, right, known, was_right, detail)
+        return ClassMap(name, right, valid_pixels, was_right, detail)
 
     def _best_permutation(self) -> ClassMap | None:
         """Return the assignment of target values to predicted values that agrees best."""
@@ -159,17 +161,17 @@ class ClassCounts:
         columns = best_assignment(matrix)
         pixels, hits = matrix.sum(axis=1), matrix[np.arange(len(codes)), columns]
         union = pixels + matrix.sum(axis=0)[columns] - hits
-        overlaps = (2 * hits > union) & (pixels >= MIN_CLASS_SHARE * self.known)
+        overlaps = (2 * hits > union) & (pixels >= MIN_CLASS_SHARE * self.valid_pixels)
         moved = overlaps & (columns != np.arange(len(codes)))
         if moved.sum() < 2:
             return None
         # A small class may have no counterpart; a common one that has none speaks against it.
-        if (~overlaps & (pixels >= 0.05 * self.known)).any():
+        if (~overlaps & (pixels >= 0.05 * self.valid_pixels)).any():
             return None
         values = self.values[codes]
         is_cycle = set(np.flatnonzero(moved)) == set(columns[moved])
-        kept = np.where(overlaps, columns, np.arange(len(codes)))
-        order = {int(values[kept[i]]): int(values[i]) for i in np.flatnonzero(moved)}
+        new_columns = np.where(overlaps, columns, np.arange(len(codes)))
+        order = {int(values[new_columns[i]]): int(values[i]) for i in np.flatnonzero(moved)}
         mapping = [f"{values[i]}->{values[columns[i]]}" for i in np.flatnonzero(moved)]
         minor = pixels.copy()
         minor[pixels.argmax()] = 0

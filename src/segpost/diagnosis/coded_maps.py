@@ -43,7 +43,7 @@ class CodedMaps:
         predicted_codes = np.searchsorted(self.values, predicted_values).astype(dtype)
         self.predicted = predicted_codes[predicted_index]
         self.target = target_codes[target_index]
-        self.known = int(np.count_nonzero(self.target != self.no_code))
+        self.valid_pixels = int(np.count_nonzero(self.target != self.no_code))
 
     @cached_property
     def whole(self) -> Array:
@@ -74,8 +74,8 @@ class CodedMaps:
         """Return whether enough pixels are known, and enough of them wrong, for an explanation."""
         return (
             self.is_usable
-            and self.known >= MIN_PIXELS
-            and self.wrong_share * self.known >= MIN_WRONG_PIXELS
+            and self.valid_pixels >= MIN_PIXELS
+            and self.wrong_share * self.valid_pixels >= MIN_WRONG_PIXELS
             and self.is_varied
         )
 
@@ -93,11 +93,11 @@ class CodedMaps:
 
         Pixels that `predicted` does not cover are not known.
         """
-        known = self.known
+        valid_pixels = self.valid_pixels
         if (uncovered := predicted == self.no_code).any():
-            known = int(np.count_nonzero((self.target != self.no_code) & ~uncovered))
-            return int(np.count_nonzero((predicted == self.target) & ~uncovered)), known
-        return int(np.count_nonzero(predicted == self.target)), known
+            valid_pixels = int(np.count_nonzero((self.target != self.no_code) & ~uncovered))
+            return int(np.count_nonzero((predicted == self.target) & ~uncovered)), valid_pixels
+        return int(np.count_nonzero(predicted == self.target)), valid_pixels
 
     def resize(self, window: Window) -> Array:
         """Return a window of the prediction at target size, by nearest neighbor.
@@ -122,9 +122,9 @@ class CodedMaps:
         return part
 
 
-def wrong_share(right: int, known: int) -> float:
+def wrong_share(right: int, valid_pixels: int) -> float:
     """Return the share of known pixels that are not right; 1 where none is known."""
-    return 1 - right / known if known else 1.0
+    return 1 - right / valid_pixels if valid_pixels else 1.0
 
 
 def index_values(labels: Array) -> tuple[Int64, Array]:

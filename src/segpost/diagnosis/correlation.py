@@ -111,7 +111,11 @@ def find_correlated(maps: CodedMaps, changes: Iterable[Change]) -> Explanation |
     changes : iterable of Change
         Changes of place. Other meanings of the classes are tried beside them.
     """
-    if len(maps.values) > MAX_CLASSES or maps.known < MIN_CORRELATED_PIXELS or not maps.is_varied:
+    if (
+        len(maps.values) > MAX_CLASSES
+        or maps.valid_pixels < MIN_CORRELATED_PIXELS
+        or not maps.is_varied
+    ):
         return None
     if correlate_counts(maps.matrix) > MAX_CORRELATION:
         return None
@@ -190,8 +194,8 @@ def _renamed(maps: CodedMaps, table: Array) -> Callable[[int], Array]:
 def _rate(thin: ThinMaps, codes: Array) -> float:
     """Return the correlation after a change, less for pixels of the target that it leaves open."""
     is_known = thin.target != thin.no_code
-    known = max(int(np.count_nonzero(is_known)), 1)
-    covered = int(np.count_nonzero(is_known & (codes != thin.no_code))) / known
+    valid_pixels = max(int(np.count_nonzero(is_known)), 1)
+    covered = int(np.count_nonzero(is_known & (codes != thin.no_code))) / valid_pixels
     return correlate_counts(thin.count_codes(codes)) - OPEN_COST * (1 - covered)
 
 
@@ -231,7 +235,7 @@ def _consistency(thin: ThinMaps, codes: Array) -> float:
 def _explain(maps: CodedMaps, change: Change, correlations: tuple[float, float]) -> Explanation:
     codes = change.make(1)
     compared = (maps.target != maps.no_code) & (codes != maps.no_code)
-    known = int(np.count_nonzero(compared))
+    valid_pixels = int(np.count_nonzero(compared))
     right, was_right = (
         int(np.count_nonzero((each == maps.target) & compared)) for each in (codes, maps.whole)
     )
@@ -240,4 +244,6 @@ def _explain(maps: CodedMaps, change: Change, correlations: tuple[float, float])
         "correlation": round(correlations[0], 3),
         "correlation_after": round(correlations[1], 3),
     }
-    return Explanation(change.name, right, known, detail, was_right / max(known, 1), "hint")
+    return Explanation(
+        change.name, right, valid_pixels, detail, was_right / max(valid_pixels, 1), "hint"
+    )

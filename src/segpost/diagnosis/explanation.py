@@ -12,7 +12,7 @@ class Explanation(NamedTuple):
 
     name: str
     right: int
-    known: int
+    valid_pixels: int
     detail: dict[str, Any]
     before: float = 0.0  # share of the same pixels that agree without the change
     rank: Rank = "likely"
@@ -20,4 +20,4 @@ class Explanation(NamedTuple):
     @property
     def wrong(self) -> float:
         """Return the share of the pixels that still disagree."""
-        return 1 - self.right / self.known if self.known else 1.0
+        return 1 - self.right / self.valid_pixels if self.valid_pixels else 1.0

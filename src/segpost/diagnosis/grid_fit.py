@@ -97,14 +97,14 @@ def iter_grids(maps: CodedMaps, logits: ResizableLogits | None) -> Iterator[Expl
         images = int(np.count_nonzero(sums))
         images_worse = int(np.count_nonzero(sums < 0))
         is_likely = images >= MIN_GRID_IMAGES and not images_worse and better >= 4 * worse
-        right, known = maps.count_equal(labels[grid])
-        was_wrong = 1 - maps.count_equal(declared)[0] / max(known, 1)
-        if 1 - right / max(known, 1) > MAX_GRID_RESIDUAL * was_wrong:
+        right, valid_pixels = maps.count_equal(labels[grid])
+        was_wrong = 1 - maps.count_equal(declared)[0] / max(valid_pixels, 1)
+        if 1 - right / max(valid_pixels, 1) > MAX_GRID_RESIDUAL * was_wrong:
             continue  # it corrects a few of many errors
         yield Explanation(
             "grid",
             right,
-            known,
+            valid_pixels,
             {"grid": grid, "labels_grid": used, "pixels_better": better, "pixels_worse": worse},
             1 - maps.wrong_share,
             "likely" if is_likely else "hint",

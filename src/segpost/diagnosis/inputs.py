@@ -70,7 +70,7 @@ def as_diagnostic_inputs(
     std: Sequence[float] | None,
 ) -> DiagnosticInputs:
     """Return the arguments of `diagnose` as arrays, after all checks."""
-    given = {"logits": logits, "labels": labels, "color": color, "target": target,
+    named_arrays = {"logits": logits, "labels": labels, "color": color, "target": target,
              "image": image, "input": input}  # fmt: skip
     dequantization = resolve_quantization(quantization)
     if grid is not None:
@@ -127,7 +127,7 @@ def as_diagnostic_inputs(
         ignored=as_ignored_values(ignore_index),
         metadata=metadata,
         readings=readings,
-        **_describe_arguments(given),
+        **_describe_arguments(named_arrays),
     )
     inputs = _with_target(inputs, target)
     inputs = _with_color(inputs, color)
@@ -159,12 +159,12 @@ def without_empty_arrays(inputs: DiagnosticInputs) -> DiagnosticInputs:
 
 def _describe_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the shapes of the arguments as they came, and which are no NumPy arrays."""
-    given = {name: value for name, value in arguments.items() if value is not None}
+    present = {name: value for name, value in arguments.items() if value is not None}
     shapes = {
         name: tuple(value.size[::-1]) if _is_pillow(value) else tuple(np.shape(value))
-        for name, value in given.items()
+        for name, value in present.items()
     }
-    foreign = frozenset(n for n, value in given.items() if not isinstance(value, np.ndarray))
+    foreign = frozenset(n for n, value in present.items() if not isinstance(value, np.ndarray))
     return {"shapes": shapes, "foreign": foreign}
 
 

@@ -64,15 +64,15 @@ def find_far_offset(predicted: Array, target: Array, no_code: int) -> Offset | N
     height, width = target.shape[1:]
     step = max(1, -(-max(height, width) // FAR_SIDE))
     thin, truth = predicted[:, ::step, ::step], target[:, ::step, ::step]
-    known = (truth != no_code).astype(np.float32)
+    validity = (truth != no_code).astype(np.float32)
     counts = np.bincount(truth[truth != no_code].reshape(-1))
     classes = np.argsort(counts)[::-1][:MAX_CORRELATED_CLASSES]
     equal = sum(
         _correlate((thin == label).astype(np.float32), (truth == label).astype(np.float32))
         for label in classes[counts[classes] > 0]
     )
-    overlap = _correlate(np.ones(thin.shape, np.float32), known)
-    is_enough = overlap >= max(MIN_OVERLAP * float(known.sum()), 64)
+    overlap = _correlate(np.ones(thin.shape, np.float32), validity)
+    is_enough = overlap >= max(MIN_OVERLAP * float(validity.sum()), 64)
     if not is_enough.any():
         return None
     rate = np.where(is_enough, np.asarray(equal) / np.maximum(overlap, 1), -1.0)
@@ -124,5 +124,5 @@ def _wrong_share(predicted: Array, target: Array, no_code: int, offset: Offset, 
     left, right = max(0, -dx), min(width, width - dx)
     truth = target[:, top:bottom:step, left:right:step]
     moved = predicted[:, top + dy : bottom + dy : step, left + dx : right + dx : step]
-    known = int(np.count_nonzero(truth != no_code))
-    return 1 - int(np.count_nonzero(truth == moved)) / known if known else 1.0
+    valid_pixels = int(np.count_nonzero(truth != no_code))
+    return 1 - int(np.count_nonzero(truth == moved)) / valid_pixels if valid_pixels else 1.0

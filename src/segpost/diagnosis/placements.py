@@ -172,11 +172,11 @@ def _iter_paddings_and_crops(
             yield f"padded {how} at {where}", window, box
     yield from _iter_exchanged_paddings(size)
     for crop in SQUARE_CROPS:
-        kept = crop * min(size)
+        side_in = crop * min(size)
         vertical, horizontal = (
-            (-(side - kept) / 2 / kept, (side + kept) / 2 / kept) for side in size
+            (-(side - side_in) / 2 / side_in, (side + side_in) / 2 / side_in) for side in size
         )
-        how = f"cropped to {kept:.0f} x {kept:.0f} pixels in the middle"
+        how = f"cropped to {side_in:.0f} x {side_in:.0f} pixels in the middle"
         yield how, (*vertical, *horizontal), None
     for crop in CROPS:
         first = -(1 - crop) / 2 / crop

@@ -158,7 +158,7 @@ def fits(table: ValueTable, values: Int64, matrix: Int64) -> tuple[float, float]
     matrix : (V, V) int64
         Counts of the values that may be those of a table (rows) and of classes (columns).
     """
-    known = int(matrix.sum())
+    valid_pixels = int(matrix.sum())
     codes = {value: code for code, value in enumerate(values.tolist())}
     hits = np.zeros(len(values), np.int64)  # by row
     moved = 0
@@ -168,13 +168,16 @@ def fits(table: ValueTable, values: Int64, matrix: Int64) -> tuple[float, float]
             hits[codes[value]] += count
             moved += count if value != label else 0
     support = matrix.sum(axis=1)
-    if not known or moved < MIN_FITTED * known:
+    if not valid_pixels or moved < MIN_FITTED * valid_pixels:
         return None
     right, before = int(hits.sum()), int(np.trace(matrix))
     commonest = int(support.argmax())
-    minor = known - int(support[commonest])
+    minor = valid_pixels - int(support[commonest])
     minor_right = right - int(hits[commonest])
-    wrong = known - right
-    if wrong > MAX_RESIDUAL * min(known - before, minor) or minor_right < MIN_MINOR_SHARE * minor:
+    wrong = valid_pixels - right
+    if (
+        wrong > MAX_RESIDUAL * min(valid_pixels - before, minor)
+        or minor_right < MIN_MINOR_SHARE * minor
+    ):
         return None
-    return before / known, right / known
+    return before / valid_pixels, right / valid_pixels

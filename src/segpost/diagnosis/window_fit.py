@@ -117,5 +117,5 @@ def _is_possible(pads: Pads, size: tuple[int, int]) -> bool:
 def _as_one_kind(pads: Pads) -> Pads:
     """Return pads of one sign: a pixel of the other is rounding."""
     is_crop = sum(pads) < 0
-    kept = [min(pad, 0) if is_crop else max(pad, 0) for pad in pads]
-    return (kept[0], kept[1], kept[2], kept[3])
+    top, bottom, left, right = (min(pad, 0) if is_crop else max(pad, 0) for pad in pads)
+    return (top, bottom, left, right)

@@ -94,13 +94,13 @@ def build_classes(
         "class_names=": None if class_names is None else len(class_names),
         "palette=": None if colors is None else len(colors),
     }
-    known = {argument: count for argument, count in counts.items() if count is not None}
-    if not known:
+    present = {argument: count for argument, count in counts.items() if count is not None}
+    if not present:
         raise ValueError("how many classes are there? Give num_classes=N or palette=NAME")
-    if len(set(known.values())) > 1:
-        listed = ", ".join(f"{argument} says {count}" for argument, count in known.items())
+    if len(set(present.values())) > 1:
+        listed = ", ".join(f"{argument} says {count}" for argument, count in present.items())
         raise ValueError(f"the number of classes is not clear: {listed}")
-    count = next(iter(known.values()))
+    count = next(iter(present.values()))
     names = None if colors is None else colors.names
     if class_names is not None:
         names = as_names(class_names, "class_names")

@@ -178,12 +178,12 @@ def pair_files(
     preds_by_key, by_key, ids = _common_keys(preds_by_key, by_key, "preds=")
     pairs, without_preds = [], []
     for key, target in by_key.items():
-        if (found := preds_by_key.get(key)) is None:
+        if (pred_file := preds_by_key.get(key)) is None:
             without_preds.append(ids.get(key, key))
             continue
-        if _may_be_one(found, target):
-            _check_distinct({"prediction": found, "target": target})
-        pairs.append(_pair_files(ids.get(key, key), found, target))
+        if _may_be_one(pred_file, target):
+            _check_distinct({"prediction": pred_file, "target": target})
+        pairs.append(_pair_files(ids.get(key, key), pred_file, target))
     return Pairing(
         ListedPairs(roots, sorted(pairs)),
         sorted(without_preds),
@@ -223,12 +223,14 @@ def add_instances(
         by_id = {ids.get(key, key): maps[key] for key in targets.keys() & maps}
     pairs, without = [], []
     for pair in listed:
-        if (found := by_id.get(pair.id)) is None:
+        if (instance_file := by_id.get(pair.id)) is None:
             without.append(pair.id)
             continue
         for kind, path, root in zip(("prediction", "target"), pair.paths, roots, strict=True):
-            _check_distinct({kind: DataFile(pair.id, path, root), "instances": found})
-        pairs.append(PairFiles(pair.id, (*pair.paths, found.name), (*pair.sizes, found.size)))
+            _check_distinct({kind: DataFile(pair.id, path, root), "instances": instance_file})
+        pairs.append(
+            PairFiles(pair.id, (*pair.paths, instance_file.name), (*pair.sizes, instance_file.size))
+        )
     return pairing._replace(
         pairs=ListedPairs((*roots, files[0].folder), pairs), pairs_without_instances=without
     )

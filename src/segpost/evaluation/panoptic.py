@@ -120,18 +120,18 @@ class PanopticReader:
     def _labels_of_segments(self, ids: Array, segments: Segments) -> Array:
         """Return the class of every pixel, from the list of segments."""
         pairs = [(row.get("id"), row.get("category_id")) for row in segments]
-        known = [(v, c) for v, c in pairs if type(v) is int and type(c) is int and v >= 0]
+        valid_pairs = [(v, c) for v, c in pairs if type(v) is int and type(c) is int and v >= 0]
         top = int(ids.max(initial=0))
         table = np.full(top + 1, self.void_label, self._dtype)
-        values, categories = np.array(known, np.int64).reshape(-1, 2).T
+        values, categories = np.array(valid_pairs, np.int64).reshape(-1, 2).T
         is_there = values <= top
         table[values[is_there]] = self._labels(categories[is_there])
         return np.take(table, ids)
 
     def _labels(self, categories: Array) -> Array:
         """Return the classes of categories; those that are void or not known are void."""
-        found = self._classes().find(categories)
-        return np.where(found < 0, self.void_label, found).astype(self._dtype)
+        classes = self._classes().find(categories)
+        return np.where(classes < 0, self.void_label, classes).astype(self._dtype)
 
     def _classes(self) -> PanopticClasses:
         stuff = [category for category in self.categories if category not in self.things]

@@ -129,8 +129,8 @@ class Plan:
         **folders : path, optional
             Other folders than those of the plan, by name: `preds`, `targets`, `instances`.
         """
-        known = self.head["roots"]
-        return tuple(Path(folders.get(name) or known[name]) for name in ROOTS if name in known)
+        roots = self.head["roots"]
+        return tuple(Path(folders.get(name) or roots[name]) for name in ROOTS if name in roots)
 
     def check_shard(self, shard: int) -> int:
         """Return the number of a shard, which must be in the plan."""

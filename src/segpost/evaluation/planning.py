@@ -144,10 +144,10 @@ def _encode_images(
         paths = [name if name[0] == "/" else prefix + name for name in names]
         relative = map(_relative, names, paths, repeat(folder))
         columns.append([quote(path) for path in relative])
-        known = [image.sizes[number] for image in images]
+        sizes_of_images = [image.sizes[number] for image in images]
         sizes.append([
             str(os.stat(path).st_size if size is None else size)
-            for path, size in zip(paths, known, strict=True)
+            for path, size in zip(paths, sizes_of_images, strict=True)
         ])  # fmt: skip
     rows = zip(images, zip(*columns, strict=True), zip(*sizes, strict=True), strict=True)
     lines = [
@@ -159,9 +159,9 @@ def _encode_images(
 
 def _relative(name: str, path: str, folder: str) -> str:
     """Return the path of a file relative to a folder, which lies there by this name."""
-    if name[0] != "/" and ".." not in name:
+    if not os.path.isabs(name) and ".." not in name:
         return name
     absolute = os.path.abspath(path)
     if absolute.startswith(folder + os.sep):
-        return absolute[len(folder) + 1 :]
-    return os.path.relpath(absolute, folder)
+        return Path(absolute[len(folder) + 1 :]).as_posix()
+    return Path(os.path.relpath(absolute, folder)).as_posix()

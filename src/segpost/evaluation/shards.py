@@ -111,10 +111,10 @@ def count_shard(
     record = TryRecord(plan.shard_path(number).with_suffix(".try"))
     start = time.monotonic()
     with contextlib.suppress(ValueError, FileNotFoundError):
-        known = plan.read_counts(number)
-        if not (again and known.failed) and not plan.has_changed(number, roots):
+        old_counts = plan.read_counts(number)
+        if not (again and old_counts.failed) and not plan.has_changed(number, roots):
             record.remove()
-            return _report(known, start, was_there=True)
+            return _report(old_counts, start, was_there=True)
     try:
         with limit_pixels(plan.counter.reader.options.max_pixels):
             counts = _ShardCounter(plan, number, roots, record).count(on_image)
@@ -157,7 +157,7 @@ class _ShardCounter:
             planned.digest,
             failed,
             checksums,
-            images.packed(),
+            images.pack(),
             [measure.sums().state_dict()["totals"] for measure in total.measures],
         )
 

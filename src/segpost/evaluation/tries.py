@@ -14,6 +14,8 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from segpost.files.temporary import is_alive
+
 NO_IMAGE = -1  # in place of an image: a worker that dies now dies at none
 
 
@@ -57,7 +59,7 @@ class TryRecord:
     def begin(self, number: int) -> None:
         """Write that this process begins an image."""
         if self._file is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
             self._file = os.open(self.path, flags, 0o666)
         os.write(self._file, f"{self._worker} {number}\n".encode())
 
@@ -88,7 +90,7 @@ def _host() -> str:
     identity = [socket.gethostname()]
     for path in ("/proc/sys/kernel/random/boot_id", "/etc/machine-id"):
         with contextlib.suppress(OSError):
-            identity.append(Path(path).read_text(errors="replace"))
+            identity.append(Path(path).read_text("ascii", "replace"))
     with contextlib.suppress(OSError):
         identity.append(os.readlink("/proc/self/ns/pid"))
     return hashlib.sha256("\n".join(identity).encode(errors="replace")).hexdigest()[:8]
@@ -97,18 +99,8 @@ def _host() -> str:
 def _start_time(pid: int) -> str:
     """Return when a process was started, which tells two of one id apart; empty if it is dead."""
     try:
-        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        status = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
     except OSError:
-        return "0" if not Path("/proc/self/stat").exists() and _is_alive(pid) else ""
+        return "0" if not Path("/proc/self/stat").exists() and is_alive(pid) else ""
     fields = status.rpartition(")")[2].split()
     return "" if fields[0] in ("Z", "X") else fields[19]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

@@ -39,7 +39,8 @@ class _Worker:
 
     def __init__(self, run: Path, options: dict[str, Any]) -> None:
         self.connection, other = multiprocessing.Pipe()
-        context = multiprocessing.get_context("fork")
+        methods = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
         arguments = (other, self.connection, run, options)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
         with warnings.catch_warnings():  # the process that forks is the command line's own

@@ -59,9 +59,9 @@ def read_array(path: Path, index: int | None = None) -> Array:
         header = _read_header(file, path)
         shape, order = header.shape, "F" if header.fortran_order else "C"
         size = prod(shape) * header.dtype.itemsize
-        found = os.fstat(file.fileno()).st_size - header.offset
-        if found < size:
-            raise ValueError(f"it is cut: {found:,} bytes of {size:,} of its array are there")
+        byte_count = os.fstat(file.fileno()).st_size - header.offset
+        if byte_count < size:
+            raise ValueError(f"it is cut: {byte_count:,} bytes of {size:,} of its array are there")
         if index is None or order == "F":
             values = _read_values(file, header.dtype, prod(shape))
             array: Array = values.reshape(shape, order=order)  # type: ignore[call-overload]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -71,9 +72,11 @@ def answer_contained(
 
 def limit_memory(request: Request, factor: int) -> None:
     """Limit memory to what the library uses now, `factor` times the file, and `EXTRA_MEMORY`."""
+    if sys.platform == "win32":
+        raise OSError("Windows has no limits of resources")
     import resource
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     limit = pages * resource.getpagesize() + factor * request.size + EXTRA_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

@@ -7,6 +7,7 @@ bindings, of the extra `sandbox`. A right that is given up never comes back to t
 from __future__ import annotations
 
 import errno
+import sys
 from typing import Any
 
 MAX_OPEN_FILES = 1024
@@ -59,6 +60,8 @@ def contain(scratch: str) -> tuple[str, ...]:
 
 def limit_resources(seconds: int, max_file_size: int) -> None:
     """Limit processor time, the size of files, open files, core dumps and addresses."""
+    if sys.platform == "win32":
+        raise OSError("Windows has no limits of resources")
     import resource
 
     for kind, limit in (

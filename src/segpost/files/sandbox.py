@@ -118,15 +118,16 @@ def _run_child(arguments: list[str], seconds: int) -> Answer:
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     """End a child and whatever it has started."""
-    # Numbers of processes are reused only after all others.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+    if sys.platform != "win32":
+        # Numbers of processes are reused only after all others.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
 def _exit_reason(code: int, errors: IO[bytes]) -> str:
     """Return why a child ended without an answer."""
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if sys.platform != "win32" and code in (-signal.SIGXCPU, -signal.SIGKILL):
         return "its reader was stopped: it took too much processor time or memory"
     if code < 0:
         return f"its reader crashed with {signal.Signals(-code).name}: the file is damaged"

@@ -49,15 +49,15 @@ def _read_torch(request: Request, key: str | None, values: bool) -> Answer:
     """Return a tensor of a file of torch."""
     import torch
 
-    found = dict(_iter_tensors(load_torch(request), torch))
+    tensors_by_name = dict(_iter_tensors(load_torch(request), torch))
     tensors = {
         name: Tensor(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-        for name, tensor in found.items()
+        for name, tensor in tensors_by_name.items()
     }
     name = choose_tensor(tensors, key)
     if not values:
         return tensors[name], None
-    tensor = found[name]
+    tensor = tensors_by_name[name]
     check_tensor_size(request, name, tensor.numel() * tensor.element_size())
     tensor = tensor.detach().resolve_conj().resolve_neg().contiguous()
     if tensor.dtype == torch.bfloat16:

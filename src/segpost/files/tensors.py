@@ -107,10 +107,10 @@ def choose_tensor(tensors: Mapping[str, Tensor], key: str | None) -> str:
         f"{name!r} {_describe(tensor)}" for name, tensor in list(tensors.items())[:MAX_LISTED]
     ]
     more = len(tensors) - len(listed)
-    known = ", ".join(listed) + (f" and {more} more" if more else "") or "none"
+    choices = ", ".join(listed) + (f" and {more} more" if more else "") or "none"
     if key is not None:
         if key not in tensors:
-            raise ValueError(f"it has no tensor {key!r}; there are {known}")
+            raise ValueError(f"it has no tensor {key!r}; there are {choices}")
         if tensors[key].kind not in KINDS:
             raise ValueError(f"tensor {key!r} is {_describe(tensors[key])}; wanted are numbers")
         return key
@@ -122,7 +122,7 @@ def choose_tensor(tensors: Mapping[str, Tensor], key: str | None) -> str:
     if len(logits) != 1:
         raise ValueError(
             f"{len(logits)} of its tensors are floats with 3 or 4 dimensions, wanted is one; name "
-            f"it by key=, of {known}"
+            f"it by key=, of {choices}"
         )
     return logits[0]
 

@@ -121,8 +121,8 @@ def read_windows(path: Path, names: tuple[str, ...], count: int) -> list[Window]
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{shown}: {error}") from error
         if not isinstance(windows, list) or len(windows) != count:
-            found = len(windows) if isinstance(windows, list) else type(windows).__name__
-            raise ValueError(f"{shown} must list the {count} windows of the logits, has {found}")
+            actual = len(windows) if isinstance(windows, list) else type(windows).__name__
+            raise ValueError(f"{shown} must list the {count} windows of the logits, has {actual}")
     for index, window in enumerate(windows):
         is_window = isinstance(window, list) and len(window) == 4
         if not is_window or any(type(number) is not int for number in window):

@@ -38,9 +38,9 @@ class BoundaryFScores(NamedTuple):
     def f(self) -> Float64:
         """Harmonic mean of the two; 0 where only one map has the class."""
         p, r = np.nan_to_num(self.precision), np.nan_to_num(self.recall)
-        known = ~(np.isnan(self.precision) & np.isnan(self.recall))
+        is_defined = ~(np.isnan(self.precision) & np.isnan(self.recall))
         harmonic = np.where(p + r > 0, 2 * p * r / np.where(p + r > 0, p + r, 1.0), 0.0)
-        return np.where(known, harmonic, np.nan)
+        return np.where(is_defined, harmonic, np.nan)
 
     @property
     def mean_f(self) -> float:

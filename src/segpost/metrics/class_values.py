@@ -69,8 +69,8 @@ class ClassValues(FloatArray):
             raise KeyError(
                 f"classes have no names here, got {name!r}: pass class_names= to the measure"
             )
-        known = suggest_name(name, self._names) or f"; they are {format_names(self._names)}"
-        raise KeyError(f"there is no class {name!r}{known}")
+        hint = suggest_name(name, self._names) or f"; they are {format_names(self._names)}"
+        raise KeyError(f"there is no class {name!r}{hint}")
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         plain = np.asarray(array).view(np.ndarray)

@@ -11,6 +11,7 @@ import numpy as np
 from segpost._core.equality import compare_by_value
 from segpost.metrics.conventions import MetricConvention, is_class
 from segpost.metrics.counts import CountSnapshot
+from segpost.metrics.dialect_lines import DialectLines
 from segpost.metrics.dialects import (
     DIALECTS,
     Dialect,
@@ -43,24 +44,12 @@ class Line:
 
 @compare_by_value
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(DialectLines[Line]):
     """The mIoU of the same counts in every dialect; iterates over its lines, prints as a table."""
 
     miou: float = field(hash=False)  # segpost's own
     classes: int  # that its mean is over
     lines: tuple[Line, ...] = field(repr=False)
-
-    def __iter__(self) -> Iterator[Line]:
-        return iter(self.lines)
-
-    def __getitem__(self, dialect: str) -> Line:
-        for line in self.lines:
-            if line.dialect == dialect:
-                return line
-        raise KeyError(f"{dialect!r} is none of {', '.join(line.dialect for line in self.lines)}")
-
-    def __str__(self) -> str:
-        return tables.format_text([self.table()])
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
@@ -123,9 +112,9 @@ def _reasons(own: ScoreValues, other: ScoreValues, dialect: Dialect) -> Iterator
             where = "the mean of that image" if by_image else "the mean"
             names = _class_names(own, in_any)
             yield f"a class that is only predicted is left out of {where}: {names}"
-    kept = _class_names(own, own.ignored & other.in_mean)
-    if kept:
-        yield f"an ignored class stays in the mean: {kept}"
+    ignored_in_mean = _class_names(own, own.ignored & other.in_mean)
+    if ignored_in_mean:
+        yield f"an ignored class stays in the mean: {ignored_in_mean}"
     yield from _remapping_reasons(own, dialect)
     if dialect.counts_ignored_preds and own.snapshot.ignored_classes:
         false_positives = int(other.table.invalid_targets.sum())

@@ -299,5 +299,5 @@ def _why_refused(snapshot: CountSnapshot, dialect: Dialect) -> str:
 def _predictions_of_unknown_value(snapshot: CountSnapshot, remappings: Sequence[Remapping]) -> int:
     """Count predictions of no class on a class of which only the number was kept."""
     classes = snapshot.num_classes
-    known = sum(pair.pixels for pair in remappings if is_class(pair.target, classes))
-    return int(snapshot.state[:-1, -1].sum()) - known
+    remapped_pixels = sum(pair.pixels for pair in remappings if is_class(pair.target, classes))
+    return int(snapshot.state[:-1, -1].sum()) - remapped_pixels

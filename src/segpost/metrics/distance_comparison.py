@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from segpost._core.equality import compare_by_value
+from segpost.metrics.dialect_lines import DialectLines
 from segpost.metrics.distance_dialects import DISTANCE_DIALECTS, DistanceDialect
 from segpost.metrics.distance_scores import SurfaceScores
 from segpost.metrics.ratios import Float64, mean_of
@@ -32,25 +33,13 @@ class DistanceLine:
 
 @compare_by_value
 @dataclass(frozen=True)
-class DistanceComparison:
+class DistanceComparison(DialectLines[DistanceLine]):
     """The scores of the same images in every dialect; iterates over its lines, prints as a table.
 
     The first line is segpost's.
     """
 
     lines: tuple[DistanceLine, ...]
-
-    def __iter__(self) -> Iterator[DistanceLine]:
-        return iter(self.lines)
-
-    def __getitem__(self, dialect: str) -> DistanceLine:
-        for line in self.lines:
-            if line.dialect == dialect:
-                return line
-        raise KeyError(f"{dialect!r} is none of {', '.join(line.dialect for line in self.lines)}")
-
-    def __str__(self) -> str:
-        return tables.format_text([self.table()])
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""

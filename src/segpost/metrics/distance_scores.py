@@ -37,9 +37,9 @@ class SurfaceScores(NamedTuple):
             If it is none of them.
         """
         if percentile not in self.percentiles:
-            known = ", ".join(f"{p:g}" for p in self.percentiles) or "none"
+            choices = ", ".join(f"{p:g}" for p in self.percentiles) or "none"
             raise ValueError(
-                f"percentile {percentile:g} was not measured, but {known}: make the measure with "
+                f"percentile {percentile:g} was not measured, but {choices}: make the measure with "
                 f"percentiles=({percentile:g},)"
             )
         return self.percentiles[percentile]

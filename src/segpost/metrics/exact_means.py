@@ -33,7 +33,7 @@ class ExactMean(NamedTuple):
         numerator, denominator = float(value).as_integer_ratio()
         return cls(numerator, denominator.bit_length() - 1, 1)
 
-    def merged(self, other: ExactMean) -> ExactMean:
+    def merge(self, other: ExactMean) -> ExactMean:
         """Return the sum of both."""
         if not (other.finite or other.infinite):
             return self

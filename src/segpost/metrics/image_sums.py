@@ -85,8 +85,8 @@ class ImageColumns(NamedTuple):
         policy = self.policy
         if policy.mean == "dataset":
             return row_means(iou, in_mean, strict=policy.is_strict)
-        total, known = np.split(own, 2, axis=1)
-        means = ratio(total, known)
+        total, counts = np.split(own, 2, axis=1)
+        means = ratio(total, counts)
         if policy.mean == "image":
             return means[:, 0]
         used = is_averaged(policy, len(self.ignored))

@@ -86,18 +86,18 @@ class ImageTable(Sequence[ImageCounts]):
     @property
     def ids(self) -> list[ImageId]:
         """The ids of all images, empty where they have none."""
-        return self._loaded().ids[: self._length] if self._has_ids else []
+        return self._load_columns().ids[: self._length] if self._has_ids else []
 
     def find(self, name: ImageId) -> int | None:
         """Return the index of the image with this id, None where there is none."""
         if not self._has_ids:
             return None
-        index = self._loaded().index_of_id.get(name)
+        index = self._load_columns().index_of_id.get(name)
         return index if index is not None and index < self._length else None
 
-    def packed(self) -> PackedImages:
+    def pack(self) -> PackedImages:
         """Return the columns of all images."""
-        return self._loaded().read(0, self._length)
+        return self._load_columns().read(0, self._length)
 
     def extended(self, images: Iterable[ImageCounts]) -> ImageTable:
         """Return a table with more images, all of them with ids or none."""
@@ -115,7 +115,7 @@ class ImageTable(Sequence[ImageCounts]):
 
     def extended_by(self, packed: PackedImages, ids: Sequence[Any]) -> ImageTable:
         """Return a table with more images of columns; `ids` is empty where they have none."""
-        columns, length = self._loaded().appended(self._length, packed, ids)
+        columns, length = self._load_columns().appended(self._length, packed, ids)
         result = ImageTable(self._num_cells)
         result._columns, result._length = columns, length
         result._has_ids = self._has_ids or len(ids) > 0
@@ -123,7 +123,7 @@ class ImageTable(Sequence[ImageCounts]):
 
     def selected(self, indices: Array) -> ImageTable:
         """Return a table of the images with these indices, in their order."""
-        packed, ids = self.packed(), self.ids
+        packed, ids = self.pack(), self.ids
         lengths = packed.lengths[indices]
         starts = np.cumsum(packed.lengths) - packed.lengths
         ends = np.cumsum(lengths)
@@ -161,7 +161,7 @@ class ImageTable(Sequence[ImageCounts]):
             return self._length == other._length
         if len(self) != len(other) or self.ids != other.ids:
             return False
-        mine, others = self.packed(), other.packed()
+        mine, others = self.pack(), other.pack()
         return mine.outside == others.outside and all(
             np.array_equal(a, b) for a, b in zip(mine[:3], others[:3], strict=True)
         )
@@ -169,7 +169,7 @@ class ImageTable(Sequence[ImageCounts]):
     __hash__ = None  # type: ignore[assignment]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"num_cells": self._num_cells, "packed": tuple(self.packed()), "ids": self.ids}
+        return {"num_cells": self._num_cells, "packed": tuple(self.pack()), "ids": self.ids}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         ImageTable.__init__(self, state["num_cells"])
@@ -183,18 +183,18 @@ class ImageTable(Sequence[ImageCounts]):
         return self
 
     def _image(self, index: int) -> ImageCounts:
-        columns = self._loaded()
+        columns = self._load_columns()
         packed = columns.read(index, index + 1)
         name = columns.ids[index] if self._has_ids else None
         cells, counts = packed.cells.astype(np.int64), packed.counts.astype(np.int64)
         return ImageCounts(name, cells, counts, packed.outside.get(0, {}))
 
-    def _loaded(self) -> _Columns:
+    def _load_columns(self) -> _Columns:
         if self._columns is None and self._load is not None:
             table = self._load()
             if len(table) != self._length:
                 raise ValueError(f"{len(table)} images were loaded, expected {self._length}")
-            self._columns, self._load = table._loaded(), None
+            self._columns, self._load = table._load_columns(), None
         elif self._columns is None:
             self._columns = _Columns(self._num_cells)
         return self._columns
@@ -230,8 +230,8 @@ class _Columns:
             )
             outside = {}
             if self.outside:
-                known = (k for k in range(start, stop) if k in self.outside)
-                outside = {k - start: self.outside[k] for k in known}
+                positions = (k for k in range(start, stop) if k in self.outside)
+                outside = {k - start: self.outside[k] for k in positions}
         return PackedImages(np.diff(ends), cells, counts, outside)
 
     def appended(

@@ -23,16 +23,13 @@ from segpost.metrics.arguments import (
 )
 from segpost.metrics.comparison import Comparison, compare
 from segpost.metrics.conventions import MetricConvention
-from segpost.metrics.counting import count_images, count_pair
-from segpost.metrics.counts import ImageCounts, LabelPairs, LabelRules, add_pairs, checked_add
+from segpost.metrics.counts import LabelRules, checked_add
 from segpost.metrics.dialects import DialectName, scores_of_dialect
 from segpost.metrics.groups import Groups, as_groups
-from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.mapping import PredMapping, as_pred_mapping, map_preds
 from segpost.metrics.matrix_counts import MatrixCounts
-from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
+from segpost.metrics.pairs import PredictionPair, as_pairs
 from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
-from segpost.metrics.ratios import Int64
 from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
@@ -41,7 +38,6 @@ from segpost.metrics.strata import (
     as_pair_strata,
     as_strata,
     check_strata,
-    count_strata,
     stratum_number,
 )
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
@@ -50,6 +46,7 @@ from segpost.metrics.suspicious_targets import (
     warn_of_slices,
     warn_of_targets,
 )
+from segpost.metrics.update_counts import count_pairs
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
@@ -222,34 +219,12 @@ class ConfusionMatrix(MatrixCounts):
             warn_of_slices(pair.target.shape for pair in pairs if pair.image_axes == 2)
         refused = self.invalid_target == "raise", self.invalid_preds == "raise"
         rules = LabelRules(self.num_classes, self._ignored, *refused)
-        states: list[Int64] = []
-        outside: LabelPairs = {}
-        images: list[ImageCounts] = []
-        parts: list[list[PartCounts]] = []
-        for index, pair in enumerate(pairs):
-            if is_deferred[index]:
-                continue
-            try:
-                if pair_strata:
-                    parts += count_strata(
-                        pair, pair_strata[index], rules, nan, by_image=keeps_images
-                    )
-                    continue
-                if keeps_images:
-                    images += count_images(pair, rules, nan)
-                    continue
-                table = count_pair(pair, rules, nan)
-                states.append(table.to_state())
-                if table.has_invalid_labels:
-                    add_pairs(outside, out_of_range_pairs(pair, rules))
-            except (ValueError, TypeError) as error:
-                raise_in_list(error, preds, index)
-        for whole, *_ in parts:
-            if keeps_images:
-                images.append(whole.as_image())
-            else:
-                states.append(whole.state)
-                add_pairs(outside, whole.outside)
+        indexed_pairs = [
+            (index, pair) for index, pair in enumerate(pairs) if not is_deferred[index]
+        ]
+        states, outside, images, parts = count_pairs(
+            indexed_pairs, preds, rules, nan, pair_strata, by_image=keeps_images
+        )
         if names is not None:
             images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
         with self._lock:

@@ -80,7 +80,7 @@ class MatrixCounts(Accumulator):
 
     def packed_images(self) -> PackedImages:
         """Return the counts of all images in columns."""
-        return self._images.packed()
+        return self._images.pack()
 
     @property
     def outside(self) -> LabelPairs:
@@ -183,7 +183,7 @@ class MatrixCounts(Accumulator):
     def with_images(self: M, indices: Array) -> M:
         """Return a matrix with the counts of these images alone, in their order."""
         images = self._images.selected(indices)
-        packed = images.packed()
+        packed = images.pack()
         state = np.zeros((self.num_classes + 1) ** 2, np.int64)
         np.add.at(state, packed.cells, packed.counts.astype(np.int64))
         outside: LabelPairs = {}
@@ -254,7 +254,7 @@ class MatrixCounts(Accumulator):
             return
         images = added
         if self._images and added:
-            images = self._images.extended_by(added.packed(), added.ids)
+            images = self._images.extended_by(added.pack(), added.ids)
         self._commit(other.state, other._outside, images if added else self._images, parts)
 
     # Adding counts

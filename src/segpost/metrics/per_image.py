@@ -67,9 +67,9 @@ class ImageScores(NamedTuple):
     def __repr__(self) -> str:
         """Return the number of images and their mIoU on one line."""
         text = f"{_image_count(len(self.ids))}, {self.iou.shape[1]} classes"
-        known = self.miou[~np.isnan(self.miou)]
-        if known.size:
-            text += f", miou {known.min():.4f} to {known.max():.4f}, mean {known.mean():.4f}"
+        numbers = self.miou[~np.isnan(self.miou)]
+        if numbers.size:
+            text += f", miou {numbers.min():.4f} to {numbers.max():.4f}, mean {numbers.mean():.4f}"
         return f"<ImageScores: {text}>"
 
     def _repr_html_(self) -> str:
@@ -116,8 +116,8 @@ class ImageScores(NamedTuple):
     def quantile(self, q: float) -> float:
         """Return the quantile `q`, in 0..1, of the images' `miou`."""
         share = as_real(q, "q", 0.0, 1.0)
-        known = self.miou[~np.isnan(self.miou)]
-        return float(np.quantile(known, share)) if known.size else float("nan")
+        numbers = self.miou[~np.isnan(self.miou)]
+        return float(np.quantile(numbers, share)) if numbers.size else float("nan")
 
     def worst(self, count: int = 10) -> list[tuple[str | int, float]]:
         """Return id and `miou` of the images with the smallest `miou`, smallest first."""
@@ -147,10 +147,10 @@ class ImageScores(NamedTuple):
             return float("nan"), float("nan")
         columns = self.columns()
         means = columns.scores(sum_drawn(columns.values, samples, seed))[:, 0]
-        known = means[~np.isnan(means)]
-        if not known.size:
+        numbers = means[~np.isnan(means)]
+        if not numbers.size:
             return float("nan"), float("nan")
-        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.quantile(numbers, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
     def columns(self) -> ImageColumns:
@@ -174,7 +174,7 @@ def _count_classes(
 ) -> ClassCounts:
     """Return the (N, C) counts of images by a convention."""
     if isinstance(images, ImageTable) and convention.remap is None:
-        return _count_packed(images.packed(), convention, classes)
+        return _count_packed(images.pack(), convention, classes)
     columns = np.zeros((3, len(images), classes), np.int64)
     for i, image in enumerate(images):
         state = image.state(classes)
@@ -223,11 +223,11 @@ def quantile_table(images: ImageScores) -> Table:
         "pixel accuracy": images.pixel_accuracy,
     }
     for name, values in scores.items():
-        known = values[~np.isnan(values)]
+        numbers = values[~np.isnan(values)]
         columns = [math.nan] * (len(QUANTILES) + 3)
-        if known.size:
-            quantiles = np.quantile(known, list(QUANTILES.values())).tolist()
-            columns = [known.mean(), known.min(), *quantiles, known.max()]
+        if numbers.size:
+            quantiles = np.quantile(numbers, list(QUANTILES.values())).tolist()
+            columns = [numbers.mean(), numbers.min(), *quantiles, numbers.max()]
         rows.append((name, *(format_score(float(value)) for value in columns)))
     head = ("of an image", "mean", "least", *QUANTILES, "largest")
     return Table(_image_count(len(images.ids)), head, rows)

@@ -130,11 +130,11 @@ def _without_repetitions(measure: Reducible, group: Any) -> Any:
     for row, name in enumerate(names):
         own[row] = (_hash(repr(name).encode()), _hash(measure._image_content(name)))
     ranks = [np.frombuffer(part, ROW) for part in gather_bytes(own.tobytes(), group)]
-    known: dict[bytes, tuple[int, bytes]] = {}
+    first_of_id: dict[bytes, tuple[int, bytes]] = {}
     repeated: dict[bytes, str] = {}
     for rank, rows in enumerate(ranks):
         for id_, counts in zip(rows["id"].tolist(), rows["counts"].tolist(), strict=True):
-            first, before = known.setdefault(id_, (rank, counts))
+            first, before = first_of_id.setdefault(id_, (rank, counts))
             if first != rank:
                 is_same = before == counts
                 difference = "" if is_same else ", with other counts the second time"
@@ -149,7 +149,7 @@ def _without_repetitions(measure: Reducible, group: Any) -> Any:
         cure = "" if wrong else '; duplicates="drop" counts it once'
         raise ValueError(f"ids has {name} twice, {text}{cure}")
     rank = int(dist.get_rank(group))
-    dropped = {hashes[id_] for id_ in repeated if id_ in hashes and known[id_][0] != rank}
+    dropped = {hashes[id_] for id_ in repeated if id_ in hashes and first_of_id[id_][0] != rank}
     return measure._without_images(dropped) if dropped else measure
 
 

@@ -225,7 +225,7 @@ def _deltas(columns: list[ImageColumns], draws: Draws) -> Float64:
 def _quantiles(values: Float64, shares: list[float]) -> Any:
     """Return quantiles of each column over the rows in which it is known; NaN where in none."""
     result = np.full((len(shares), values.shape[1]), math.nan)
-    known = ~np.isnan(values).all(axis=0)
-    if known.any():
-        result[:, known] = np.nanquantile(values[:, known], shares, axis=0)
+    is_defined = ~np.isnan(values).all(axis=0)
+    if is_defined.any():
+        result[:, is_defined] = np.nanquantile(values[:, is_defined], shares, axis=0)
     return result

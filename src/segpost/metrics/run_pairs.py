@@ -59,12 +59,12 @@ def pair_runs(a: ConfusionMatrix, b: ConfusionMatrix, names: tuple[str, str]) ->
         )
     shared.sort(key=lambda k: id_order(ids[0][k]))  # the order of counting decides nothing
     places = [place_of[ids[0][k]] for k in shared]
-    known = {*ids[0]}
+    first_ids = {*ids[0]}
     pair = RunPair(
         a.with_images(np.array(shared)),
         b.with_images(np.array(places)),
         tuple(id_ for id_ in ids[0] if id_ not in place_of),
-        tuple(id_ for id_ in ids[1] if id_ not in known),
+        tuple(id_ for id_ in ids[1] if id_ not in first_ids),
     )
     _check_same_targets(pair, names)
     return pair

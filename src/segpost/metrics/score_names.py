@@ -46,10 +46,10 @@ def score_named(
     groups = {} if scores.snapshot.groups is None else scores.category_iou
     if kind == OF_GROUPS and member in groups:
         return groups[member]
-    known = [*summary, *PER_CLASS, *measured, *(f"{OF_GROUPS}.{group}" for group in groups)]
+    choices = [*summary, *PER_CLASS, *measured, *(f"{OF_GROUPS}.{group}" for group in groups)]
     if kind in PER_CLASS:
-        known = [f"{kind}.{label}" for label in scores.class_names]
-    question = suggest_name(name, known)
+        choices = [f"{kind}.{label}" for label in scores.class_names]
+    question = suggest_name(name, choices)
     listed = ", ".join([*summary, *PER_CLASS, *(key for key in measured if "." not in key)])
     raise ValueError(
         f"there is no score {name!r}{question or f'; there are {listed}'}; "

@@ -292,7 +292,7 @@ class SurfaceDistance(BoundaryMeasure):
         scores = score_image(image, dialect, self._ignored, self.percentiles, self.tolerance)
         for mine, row in zip(self._means, scores.values, strict=True):
             for c in np.flatnonzero(~np.isnan(row)):
-                mine[c] = mine[c].merged(ExactMean.of(float(row[c])))
+                mine[c] = mine[c].merge(ExactMean.of(float(row[c])))
         self._images = self._images + np.array([scores.is_there, scores.is_one_sided])
 
     def _dump_counts(self) -> dict[str, Any]:
@@ -312,7 +312,7 @@ class SurfaceDistance(BoundaryMeasure):
     def _merge_counts(self, other: SurfaceDistance) -> None:
         images = checked_add(self._images, other._images)
         means = [
-            [one.merged(more) for one, more in zip(*rows, strict=True)]
+            [one.merge(more) for one, more in zip(*rows, strict=True)]
             for rows in zip(self._means, other._means, strict=True)
         ]
         self.__dict__.update(_images=images, _means=means)

@@ -133,7 +133,7 @@ def _as_affine(transform: Sequence[float]) -> Array:
     return numbers.reshape(2, 3)
 
 
-def _joined(regions: Any, names: Names, tolerance: float) -> Iterator[tuple[Any, str, Array]]:
+def _iter_rings(regions: Any, names: Names, tolerance: float) -> Iterator[tuple[Any, str, Array]]:
     """Yield region, name and ring of every polygon of formats without holes."""
     for region, polygons in zip(regions, regions.polygons(tolerance), strict=True):
         for polygon in polygons:
@@ -144,7 +144,7 @@ def to_labelme(regions: Any, image_path: str, names: Names, tolerance: float) ->
     """Return the content of a labelme file; polygons of one region are a group."""
     numbers: dict[int, int] = {}
     shapes = []
-    for region, name, ring in _joined(regions, names, tolerance):
+    for region, name, ring in _iter_rings(regions, names, tolerance):
         group = numbers.setdefault(region._index, len(numbers))
         shapes.append(
             {
@@ -173,7 +173,7 @@ def to_cvat(regions: Any, image_name: str, image_id: int, names: Names, toleranc
     height, width = regions.size
     number, image = as_integer(image_id, "image_id"), quote_attribute(image_name, "image_name")
     lines = [f'<image id="{number}" name={image} width="{width}" height="{height}">']
-    for region, name, ring in _joined(regions, names, tolerance):
+    for region, name, ring in _iter_rings(regions, names, tolerance):
         points = ";".join(f"{x:.2f},{y:.2f}" for x, y in ring.tolist())
         label = quote_attribute(name, "names")
         lines.append(
@@ -190,7 +190,7 @@ def to_label_studio(
     height, width = regions.size
     tags = {"from_name": as_text(from_name, "from_name"), "to_name": as_text(to_name, "to_name")}
     results = []
-    for region, name, ring in _joined(regions, names, tolerance):
+    for region, name, ring in _iter_rings(regions, names, tolerance):
         result = {
             "type": "polygonlabels",
             **tags,

@@ -94,10 +94,16 @@ def table_of_runs(
     return group_runs((height, width), runs.label, runs.column, runs.top, runs.bottom, total)
 
 
-def select_runs(runs: Runs, kept: Array) -> Runs:
+def select_runs(runs: Runs, selection: Array) -> Runs:
     """Return some of the runs, in their order."""
-    total = None if runs.total is None else runs.total[kept]
-    return Runs(runs.column[kept], runs.top[kept], runs.bottom[kept], runs.label[kept], total)
+    total = None if runs.total is None else runs.total[selection]
+    return Runs(
+        runs.column[selection],
+        runs.top[selection],
+        runs.bottom[selection],
+        runs.label[selection],
+        total,
+    )
 
 
 def _check_classes(runs: Runs, size: tuple[int, int], classes: int, ignored: int | None) -> None:

@@ -202,14 +202,14 @@ def _compute_strip(values: Array, outputs: Mapping[str, Array], average: str) ->
 
 def _as_windows(windows: Iterable[Window], size: tuple[int, int]) -> Array:
     """Return windows as integers (N, 4); they must lie in the image."""
-    given = list(windows)
+    values = list(windows)
     try:
-        placed = np.array([[as_integer(n, "windows") for n in window] for window in given])
+        placed = np.array([[as_integer(n, "windows") for n in window] for window in values])
     except (TypeError, ValueError) as error:
         raise type(error)(f"windows must be (y, x, height, width) of integers: {error}") from None
-    if not given or placed.ndim != 2 or placed.shape[1] != 4:
+    if not values or placed.ndim != 2 or placed.shape[1] != 4:
         raise ValueError(
-            f"windows must be (y, x, height, width) each, got {len(given)} of shape {placed.shape}"
+            f"windows must be (y, x, height, width) each, got {len(values)} of shape {placed.shape}"
         )
     ends = placed[:, :2] + placed[:, 2:]
     bad = (placed[:, :2] < 0).any(1) | (placed[:, 2:] < 1).any(1) | (ends > size).any(1)

@@ -44,7 +44,7 @@ def check_decoding(
         raise ValueError(
             f'want has "confidence", which is the probability of the label of argmax, and {subject}'
             ' gives other labels: pass want=("labels", "probabilities") and take '
-            "np.take_along_axis(seg.probabilities, seg.labels[None], 0)[0]"
+            "np.take_along_axis(seg.probabilities, np.expand_dims(seg.labels, -3), -3).squeeze(-3)"
         )
 
 

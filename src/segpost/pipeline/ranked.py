@@ -59,9 +59,9 @@ def segment_ranked(
         region = plan.resampling.region
         values = logits.values if region is None else logits.values[region]
         ranked, axes = plan.template._replace(values=values), plan.resampling.axes
-    kept = probabilities if "probabilities" in options.outputs else None
+    probabilities_output = probabilities if "probabilities" in options.outputs else None
     results = _rank(plan, ranked, axes, confidence, options)
-    segmentation = wrap_outputs(plan, image, kept)
+    segmentation = wrap_outputs(plan, image, probabilities_output)
     wrap, index = plan.wrap, ... if plan.is_batch else 0
     wrapped: dict[str, Any] = {
         name: None if array is None else wrap(array[index]) for name, array in results.items()

@@ -56,7 +56,7 @@ def find_segment_regions(id_map: Array, segments: Sequence[Segment]) -> tuple[An
             f"labels have {len(unknown)} ids without a segment, first {unknown[0]}; segments have "
             f"{len(by_id)}"
         )
-    known = [by_id[i] for i in table.labels.tolist()]
-    classes = np.array([segment.label for segment in known], np.int64)
-    scores = np.array([segment.score for segment in known], np.float64)
+    segments_in_order = [by_id[i] for i in table.labels.tolist()]
+    classes = np.array([segment.label for segment in segments_in_order], np.int64)
+    scores = np.array([segment.score for segment in segments_in_order], np.float64)
     return Regions(replace(table, labels=classes, scores=scores)), table.labels

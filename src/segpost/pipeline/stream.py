@@ -10,6 +10,7 @@ from segpost._core.array_types import ArrayT, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
+from segpost._core.locks import Locked
 from segpost._core.logits import InputLogits, as_logits
 from segpost._core.public import public
 from segpost._core.text import suggest_name
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @public
-class Stream(Generic[WantT]):
+class Stream(Locked, Generic[WantT]):
     """`postprocess` for the frames of a video, with options and memory that are reused.
 
     A frame may be a volume, too: those of a time series, or cases of one size.
@@ -124,6 +125,8 @@ class Stream(Generic[WantT]):
         ValueError, TypeError
             As in `postprocess`; for immutable arrays, such as JAX's; and for logits in the memory
             of this stream's results.
+        RuntimeError
+            If another thread is processing a frame: both would write to the same memory.
 
         Examples
         --------
@@ -134,8 +137,19 @@ class Stream(Generic[WantT]):
         >>> first.labels is second.labels, second.labels
         (True, array([[1, 0]], dtype=uint8))
         """
-        if self._options.volume:
-            return self._process_volume(logits, image)
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(
+                "another thread is processing a frame of this stream; two threads need two streams"
+            )
+        try:
+            if self._options.volume:
+                return self._process_volume(logits, image)
+            return self._process_image(logits, image)
+        finally:
+            self._lock.release()
+
+    def _process_image(self, logits: Any, image: Any) -> Segmentation[Any, Any]:
+        """Process the next image, in new memory if it is the first of its format."""
         kind = "logits"
         if self._options.convention is not None:
             logits, kind = self._options.convention.pick(logits)
@@ -205,13 +219,13 @@ class Stream(Generic[WantT]):
 
 def _check_names(settings: dict[str, Any]) -> None:
     """Raise an error for settings of other names than those of `postprocess`."""
-    known = (*PostprocessSettings.__annotations__, "want")
+    names = (*PostprocessSettings.__annotations__, "want")
     for name in settings:
         if name == "image":
             raise TypeError("Stream() takes the image with each frame: stream(logits, image)")
-        if name not in known:
+        if name not in names:
             raise TypeError(
-                f"Stream() got an unexpected keyword argument {name!r}{suggest_name(name, known)}"
+                f"Stream() got an unexpected keyword argument {name!r}{suggest_name(name, names)}"
             )
 
 

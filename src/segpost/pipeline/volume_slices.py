@@ -43,8 +43,8 @@ class GrayVolume(NamedTuple):
         """Return an image with limits that leave out its smallest and largest values."""
         steps = (slice(None, None, max(side // MAX_SAMPLES, 1)) for side in values.shape)
         sample = values[tuple(steps)].astype(np.float64)
-        known = sample[np.isfinite(sample)]
-        low, high = np.percentile(known, LIMITS).tolist() if known.size else (0.0, 1.0)
+        finite = sample[np.isfinite(sample)]
+        low, high = np.percentile(finite, LIMITS).tolist() if finite.size else (0.0, 1.0)
         return cls(values, low, high if high > low else low + 1.0)
 
     def plane(self, axis: int, index: int) -> Picture:

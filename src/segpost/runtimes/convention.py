@@ -124,7 +124,7 @@ class Convention(metaclass=SuggestingType):
         ValueError
             For an unknown name; the message lists the known ones.
         """
-        return _named(name)
+        return _find_convention(name)
 
     @staticmethod
     def names() -> tuple[str, ...]:
@@ -274,11 +274,11 @@ class Convention(metaclass=SuggestingType):
         if len(entries) == 2 and all(entry is not None for entry in entries):
             return entries[0], entries[1]
         there = sorted(map(str, output)) if is_mapping else []
-        found = f" with {', '.join(map(repr, there))}" if there else ""
+        contents = f" with {', '.join(map(repr, there))}" if there else ""
         raise ValueError(
-            f"the output is a {type(output).__name__}{found}, and convention {self.name!r} looks "
-            f"for {' and '.join(map(repr, names)) or 'two arrays'}: pass it, or the two arrays "
-            "(class_logits, mask_logits)"
+            f"the output is a {type(output).__name__}{contents}, and convention {self.name!r} "
+            f"looks for {' and '.join(map(repr, names)) or 'two arrays'}: pass it, or the two "
+            "arrays (class_logits, mask_logits)"
         )
 
     def _find_array(self, output: Any, name: str) -> Any:
@@ -329,7 +329,7 @@ def as_convention(convention: Convention | str) -> Convention:
     if isinstance(convention, Convention):
         return convention
     if isinstance(convention, str):
-        return _named(convention)
+        return _find_convention(convention)
     raise TypeError(f"convention must be a Convention or a name, got {convention!r}")
 
 
@@ -366,13 +366,13 @@ def merge_arguments(
 
 
 @lru_cache(maxsize=64)
-def _named(name: str) -> Convention:
-    known = known_name(name)
-    if known not in TABLE:
+def _find_convention(name: str) -> Convention:
+    table_name = known_name(name)
+    if table_name not in TABLE:
         arguments.check_choice(name, "convention", (*TABLE, *ALIASES))
-    entry = TABLE[known]
-    dialect = known if entry.get("kind") == "queries" else ""
-    return Convention(name=known, dialect=dialect, **entry)
+    entry = TABLE[table_name]
+    dialect = table_name if entry.get("kind") == "queries" else ""
+    return Convention(name=table_name, dialect=dialect, **entry)
 
 
 def _is_array(output: Any) -> bool:
@@ -391,6 +391,6 @@ def _format_matches(names: Iterable[str]) -> str:
     matches = [
         convention
         for convention in TABLE
-        if any(name in names for name, _ in _named(convention).outputs)
+        if any(name in names for name, _ in _find_convention(convention).outputs)
     ]
     return f" (convention={' or '.join(map(repr, matches))} would fit)" if matches else ""

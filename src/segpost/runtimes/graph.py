@@ -1,7 +1,7 @@
 """The operators between a model's low-resolution tensor and its output, whatever the file format.
 
 Each reader of a file format describes the operators as `Operator`; `trace_output` follows them
-backwards from the output and returns the fields of a `Convention`.
+backwards from the output, and returns the fields of a `Convention` and the operators.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
+
+from segpost._core.text import describe_error
 
 # ONNX Resize's words for a sampling grid, which are OpenVINO's too.
 GRIDS = {
@@ -42,10 +44,19 @@ class Operator(NamedTuple):
     tensor: str = ""  # the name of a resize's input
     id_count: int = 1  # of an argmax: how many ids of a pixel it returns, the best first
     quantization: tuple[float, float] | None = None  # of what a "pass" makes; (0, 0) of floats
+    node: Any = None  # in the file format's own form
+    product: Any = None  # which of the node's outputs it is, in the terms of the file format
 
 
-def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dict[str, Any]:
-    """Return the fields of a `Convention`, from the operators before an output.
+class Trace(NamedTuple):
+    """What the operators before an output say of it."""
+
+    fields: dict[str, Any]  # of a `Convention`
+    operators: tuple[Operator, ...]  # from the output on, as far as they were followed
+
+
+def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> Trace:
+    """Follow the operators before an output, and say what the output is.
 
     Parameters
     ----------
@@ -64,8 +75,10 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
     kind, quantization, orders = "logits", None, []
     resize: Operator | None = None
     is_moved, interpolating = False, ""
+    operators = []
     operator = read(output)
     for _ in range(MAX_OPERATORS):
+        operators.append(operator)
         if not operator.kind:
             break
         if operator.kind in ("argmax", "compare"):
@@ -104,31 +117,37 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
     for order in reversed(orders):
         if len(order) == 4:
             class_axis = order.index(class_axis)
-    fields = {
+    fields: dict[str, Any] = {
         "kind": kind,
         "grid": None if resize is None else resize.grid,
         "upsampled": resize is not None,
         "axis": -1 if class_axis == 3 else -3,
         "head": "" if resize is None or is_moved else resize.tensor,
     }
-    return fields if quantization is None else fields | {"quantization": quantization}
+    if quantization is not None:
+        fields["quantization"] = quantization
+    return Trace(fields, tuple(operators))
 
 
 @contextmanager
-def refuse_damage(kind: str) -> Iterator[None]:
+def refuse_damage(kind: str, name: str = "model") -> Iterator[None]:
     """Raise a ValueError for whatever the parser of a file format raises about a damaged file.
 
     Parameters
     ----------
     kind : str
         The name of the file format, for the error.
+    name : str
+        What is read: the argument, with the path of its file.
     """
     try:
         yield
     except (ValueError, OSError, ImportError, MemoryError):
         raise
     except Exception as error:
-        raise ValueError(f"model is a damaged {kind} file: {error!r}") from error
+        raise ValueError(
+            f"{name} is a damaged {kind} file: {describe_error(error).reason}"
+        ) from error
 
 
 def _has_ids_behind(change: Operator, read: Callable[[Any], Operator]) -> bool:

@@ -81,7 +81,7 @@ def _read_graph(schema: Any, data: bytes, output: int) -> dict[str, Any]:
         values = buffer.DataAsNumpy()  # 0 where the buffer is empty
         return () if isinstance(values, int) else tuple(values.view("<i4").tolist())
 
-    fields = trace_output(last, read, -1)
+    fields = trace_output(last, read, -1).fields
     quantization = graph.Tensors(last).Quantization()
     scales = 0 if quantization is None else quantization.ScaleLength()
     if scales > 1:

@@ -10,6 +10,7 @@ import numpy as np
 from segpost._core.arguments import check_choice
 from segpost.runtimes.graph import (
     Operator,
+    Trace,
     bilinear_grid,
     check_output_index,
     import_package,
@@ -34,93 +35,109 @@ KINDS = {
     **dict.fromkeys(("BitwiseAnd", "BitwiseOr", "BitwiseXor"), "change"),
 }
 RESIZES = ("Resize", "Upsample", "GridSample")
+OWN_DOMAINS = ("", "ai.onnx")
+FIRST_WITH_GRIDS = 11  # the opset from which on Resize names its grid
 
 
 def read_convention(model: Any, output: str | int) -> dict[str, Any]:
     """Return the fields of a `Convention`, from an ONNX file or model."""
     onnx = import_package("onnx", "onnx", "an ONNX file")
     if not isinstance(model, (str, PathLike)):
-        return _read_graph(onnx, model.graph, output)
+        return trace_tensor(onnx, model, output).fields
     with refuse_damage("ONNX"):
-        graph = onnx.load(fspath(model), load_external_data=False).graph
-        return _read_graph(onnx, graph, output)
+        return trace_tensor(onnx, onnx.load(fspath(model), load_external_data=False), output).fields
 
 
-def _read_graph(onnx: Any, graph: Any, output: str | int) -> dict[str, Any]:
-    names = [entry.name for entry in graph.output]
+def trace_tensor(onnx: Any, model: Any, output: str | int) -> Trace:
+    """Follow the operators before an output of an `onnx.ModelProto`."""
+    names = [entry.name for entry in model.graph.output]
     last = names[check_output_index(output, len(names))] if isinstance(output, int) else output
     check_choice(last, "output", tuple(names))
-    return trace_output(last, _Reader(onnx, graph).read, -3)
+    return trace_output(last, GraphReader(onnx, model).read, -3)
 
 
-class _Reader:
-    """The operators of a graph, by the names of what they produce."""
+class GraphReader:
+    """The operators of a model's graph, by the names of what they produce."""
 
-    def __init__(self, onnx: Any, graph: Any) -> None:
+    def __init__(self, onnx: Any, model: Any) -> None:
+        graph = model.graph
         self.onnx = onnx
         self.producers = {name: node for node in graph.node for name in node.output if name}
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        opsets = [entry.version for entry in model.opset_import if entry.domain in OWN_DOMAINS]
+        self.opset = max(opsets, default=1)
 
     def read(self, tensor: str) -> Operator:
         """Describe the operator that produces a tensor."""
         node = self.producers.get(tensor)
         if node is None:
-            return Operator("")
-        attributes = self._attributes(node)
+            return Operator("", product=tensor)
+        return self._describe(node, tensor)._replace(node=node, product=tensor)
+
+    def _describe(self, node: Any, tensor: str) -> Operator:
+        if node.domain not in OWN_DOMAINS:
+            return Operator("", name=node.op_type)
+        attributes = self.attributes(node)
         word, source, *others = node.op_type, *(self._varying_inputs(node) or [""])
+        name = f"{word} {node.name!r}" if node.name else word
         kind = KINDS.get(word, "")
         if word in RESIZES:
             mode = _text(attributes.get("mode", "nearest" if word != "GridSample" else "linear"))
-            default = "half_pixel" if word == "Resize" else "asymmetric"  # Upsample's only
+            has_grids = word == "Resize" and self.opset >= FIRST_WITH_GRIDS
+            default = "half_pixel" if has_grids else "asymmetric"  # the only one before
             place = _text(attributes.get("coordinate_transformation_mode", default))
             grid = bilinear_grid(place, mode) if word != "GridSample" else None
             is_nearest = mode == "nearest"
             return Operator(
-                "resize", source, name=word, grid=grid, is_nearest=is_nearest, tensor=source
+                "resize", source, name=name, grid=grid, is_nearest=is_nearest, tensor=source
             )
         if word == "Transpose":
             return Operator("transpose", source, order=tuple(attributes.get("perm", (3, 2, 1, 0))))
         if word == "TopK":
             is_indices = len(node.output) > 1 and tensor == node.output[1]
-            k = attributes.get("k", self._value(node, 1))
+            k = attributes.get("k", self.value(node, 1))
             count = 1 if k is None else int(np.asarray(k).reshape(-1)[0])
-            return Operator("argmax" if is_indices else "", source, name=word, id_count=count)
-        if word == "Gather" and self._is_constant(node.input[0]):
+            return Operator("argmax" if is_indices else "", source, name=name, id_count=count)
+        if word == "Gather" and self.is_constant(node.input[0]):
             kind = "change"  # a table of new ids
         quantization = self._quantization(node) if word == "QuantizeLinear" else None
         if word == "DequantizeLinear":
             quantization = (0.0, 0.0)
-        return Operator(kind, source, tuple(others), word, quantization=quantization)
+        return Operator(kind, source, tuple(others), name, quantization=quantization)
 
-    def _attributes(self, node: Any) -> dict[str, Any]:
+    def attributes(self, node: Any) -> dict[str, Any]:
+        """Return the attributes of a node, as Python's values."""
         return {a.name: self.onnx.helper.get_attribute_value(a) for a in node.attribute}
 
-    def _is_constant(self, tensor: str) -> bool:
+    def is_constant(self, tensor: str) -> bool:
+        """Return whether the graph does not compute a tensor."""
         node = self.producers.get(tensor)
         return tensor in self.constants or (node is not None and node.op_type == "Constant")
 
     def _varying_inputs(self, node: Any) -> list[str]:
         """Return the inputs that are not constants; all if there is no other."""
-        varying = [name for name in node.input if name and not self._is_constant(name)]
+        varying = [name for name in node.input if name and not self.is_constant(name)]
         return varying or list(node.input)
 
-    def _value(self, node: Any, index: int) -> Any:
+    def value(self, node: Any, index: int) -> Any:
         """Return an input as an array; None if it is missing or computed by the graph."""
         name = node.input[index] if len(node.input) > index else ""
         tensor = self.constants.get(name)
-        if tensor is None and name in self.producers and self._is_constant(name):
+        if tensor is None and name in self.producers and self.is_constant(name):
             return self._constant_value(self.producers[name])
-        return None if tensor is None else self.onnx.numpy_helper.to_array(tensor)
+        if tensor is None or tensor.data_location:  # in a file of its own, which is not read
+            return None
+        return self.onnx.numpy_helper.to_array(tensor)
 
     def _constant_value(self, node: Any) -> Any:
         """Return the value of a Constant."""
-        value = next(iter(self._attributes(node).values()), None)
+        value = next(iter(self.attributes(node).values()), None)
         has_data = hasattr(value, "data_type")
         return self.onnx.numpy_helper.to_array(value) if has_data else value
 
     def _quantization(self, node: Any) -> tuple[float, float] | None:
         """Return scale and zero point; None if the graph computes them."""
-        scale, zero_point = self._value(node, 1), self._value(node, 2)
+        scale, zero_point = self.value(node, 1), self.value(node, 2)
         if scale is None or (zero_point is None and len(node.input) > 2 and node.input[2]):
             return None
         scales = np.asarray(scale).reshape(-1)

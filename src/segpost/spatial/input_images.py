@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,20 +21,12 @@ from segpost._core.bands import (
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost._core.validation import as_image_array
 from segpost.spatial.network_input import (
+    Geometry,
     InputSettings,
     check_input_format,
     check_resize_memory,
     normalization,
 )
-
-
-class Geometry(NamedTuple):
-    """The sizes of a letterbox."""
-
-    image_size: tuple[int, int]
-    input_size: tuple[int, int]
-    content_size: tuple[int, int]
-    offset: tuple[int, int]
 
 
 def compute_input(geometry: Geometry, image: object, settings: InputSettings, out: Any) -> Any:

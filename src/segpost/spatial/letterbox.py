@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import arguments, validation
+from segpost._core import arguments
 from segpost._core.arguments import as_integer
 from segpost._core.array_types import ArrayT, HostArray, SupportsArray
-from segpost._core.arrays import InputArray
 from segpost._core.bands import Bands, Stretch
 from segpost._core.public import public
 from segpost._core.unknown_names import SuggestingType
@@ -20,13 +19,12 @@ from segpost.spatial.network_input import (
     MODES,
     Align,
     ChannelOrder,
+    Geometry,
     InputDtype,
     InputSettings,
     Layout,
     ResizeMode,
-    check_resize_memory,
     fit_inside,
-    nearest_inputs,
 )
 
 if TYPE_CHECKING:
@@ -284,9 +282,8 @@ class Letterbox(metaclass=SuggestingType):
         >>> box.apply(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4), scale=1).shape
         (3, 4, 4)
         """
-        from segpost.spatial.input_images import Geometry, compute_input
+        from segpost.spatial.input_images import compute_input
 
-        geometry = Geometry(self.image_size, self.input_size, self.content_size, self.offset)
         settings: InputSettings = {
             "bands": bands,
             "stretch": stretch,
@@ -299,7 +296,7 @@ class Letterbox(metaclass=SuggestingType):
             "dtype": dtype,
             "antialias": antialias,
         }
-        return compute_input(geometry, image, settings, out)
+        return compute_input(self._geometry(), image, settings, out)
 
     @overload
     def apply_labels(self, labels: ArrayT, *, void: int) -> ArrayT: ...
@@ -335,16 +332,9 @@ class Letterbox(metaclass=SuggestingType):
         array([[  3,   4],
                [255, 255]], dtype=uint8)
         """
-        source = self._check_label_maps(labels, "image_size", "input_size")
-        array = source.array
-        value, bounds = as_integer(void, "void"), np.iinfo(array.dtype)
-        if not bounds.min <= value <= bounds.max:
-            raise ValueError(f"void must fit labels of {array.dtype}, got {value}")
-        padded = np.full((*array.shape[:-2], *self.input_size), value, array.dtype)
-        rows, columns = map(nearest_inputs, self.image_size, self.content_size)
-        (top, left), (height, width) = self.offset, self.content_size
-        padded[..., top : top + height, left : left + width] = array[..., rows[:, None], columns]
-        return source.wrap(padded)
+        from segpost.spatial.input_labels import letterbox_labels
+
+        return letterbox_labels(self._geometry(), labels, void)
 
     @overload
     def undo_labels(self, labels: ArrayT) -> ArrayT: ...
@@ -378,24 +368,9 @@ class Letterbox(metaclass=SuggestingType):
         >>> box.undo_labels(np.uint8([[3, 4], [255, 255]]))
         array([[3, 4]], dtype=uint8)
         """
-        source = self._check_label_maps(labels, "input_size", "image_size")
-        rows, columns = map(nearest_inputs, self.content_size, self.image_size)
-        top, left = self.offset
-        return source.wrap(source.array[..., rows[:, None] + top, columns + left])
+        from segpost.spatial.input_labels import restore_labels
 
-    def _check_label_maps(self, labels: object, name: str, result: str) -> InputArray:
-        """Return label maps on the CPU, of one of the sizes; there must be memory for another."""
-        source, size = validation.as_label_array(labels), getattr(self, name)
-        validation.check_on_cpu(
-            source.array,
-            lambda device: (
-                f"labels are on {device}; label maps are letterboxed on the CPU: copy them there"
-            ),
-        )
-        if source.array.shape[-2:] != size:
-            raise ValueError(
-                f"labels must be of the letterbox's {name} {size}, got {source.array.shape}"
-                f"{arguments.size_cure(size, source.array.shape[-2:])}"
-            )
-        check_resize_memory(getattr(self, result), source.array[..., :1, :1].nbytes, result)
-        return source
+        return restore_labels(self._geometry(), labels)
+
+    def _geometry(self) -> Geometry:
+        return Geometry(self.image_size, self.input_size, self.content_size, self.offset)

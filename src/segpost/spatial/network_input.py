@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from functools import lru_cache
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 import numpy as np
 
@@ -31,6 +31,15 @@ TAP_BYTES = 192  # a pixel of a side, while the filter of a resize is computed
 PLAIN_NUMBERS = (float, int)  # True is none
 DEFAULTS = {"mean": 0.0, "std": 1.0}  # of `Letterbox.apply`
 MAX_OF_UNIT_RANGE = 2.0  # means and deviations of pixels in 0..1 are below it
+
+
+class Geometry(NamedTuple):
+    """The sizes of a letterbox."""
+
+    image_size: tuple[int, int]
+    input_size: tuple[int, int]
+    content_size: tuple[int, int]
+    offset: tuple[int, int]
 
 
 class InputSettings(TypedDict, total=False):

@@ -265,9 +265,9 @@ class VolumeMerger(Locked, Generic[MergedT]):
         self._check_coverage(self._weights[:count], self._complete)
         self._label(self._sums[:, :count], self._labels[self._complete : first])
         for sums in (*self._sums, self._weights):
-            kept = len(sums) - count
-            sums[:kept] = sums[count:]
-            sums[kept:] = 0
+            remaining_count = len(sums) - count
+            sums[:remaining_count] = sums[count:]
+            sums[remaining_count:] = 0
         self._complete = first
 
     def _label(self, sums: Array, labels: Array) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -10,7 +12,10 @@ from torch import Tensor
 
 from segpost._core import arguments
 
-_library = torch.library.Library("segpost", "DEF")  # type: ignore[no-untyped-call]
+# libsegpost_torch.so defines the same operators for programs without Python. Loaded before this
+# module it gets these implementations; loaded later it reads this variable and defines nothing.
+os.environ["SEGPOST_TORCH_PROCESS"] = str(os.getpid())
+_library = torch.library.Library("segpost", "FRAGMENT")  # type: ignore[no-untyped-call]
 # Error counts are read on the CPU, which is impossible inside a CUDA graph.
 _TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.cudagraph_unsafe)
 
@@ -24,8 +29,14 @@ def define(
 ) -> Callable[..., Any]:
     """Define an operator: `run` computes it, and `empty` makes results of the same shapes."""
     name = schema.partition("(")[0]
-    _library.define(schema, tags=_TAGS)  # type: ignore[no-untyped-call]
-    _library.impl(name, run, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
+    key = "CompositeExplicitAutograd"
+    if hasattr(torch.ops.segpost, name):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that a kernel is overridden
+            _library.impl(name, run, key, allow_override=True)  # type: ignore[no-untyped-call]
+    else:
+        _library.define(schema, tags=_TAGS)  # type: ignore[no-untyped-call]
+        _library.impl(name, run, key)  # type: ignore[no-untyped-call]
     torch.library.register_fake(f"segpost::{name}", empty, lib=_library)
     if has_float_result:
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nnunet_cases import CASES, TORCH, Case, named
+from nnunet_cases import CASES, TORCH, Case, vary_case
 from numpy.testing import assert_allclose, assert_array_equal
 
 from segpost.compat import nnunet
@@ -112,7 +112,7 @@ def test_labels(case: Case, dtype: str) -> None:
 @pytest.mark.parametrize("name", ["isotropic", "transposed-z-crop", "crop-regions"])
 def test_probabilities(name: str) -> None:
     """Probabilities are within the rounding errors of nnU-Net's float32."""
-    case = named(name)
+    case = vary_case(name)
     logits = case.logits()
     labels, probabilities = convert_by_nnunet(case, logits, return_probabilities=True)
     ours = nnunet.convert_predicted_logits_to_segmentation_with_correct_shape(
@@ -127,7 +127,7 @@ def test_probabilities(name: str) -> None:
 def test_labels_of_probabilities(name: str) -> None:
     """The method of LabelManager, of arrays and of tensors."""
     torch = pytest.importorskip("torch")
-    case = named(name)
+    case = vary_case(name)
     manager = objects_of(case)["label_manager"]
     probabilities = case.probabilities(case.logits()).astype(np.float32)
     for values in (probabilities, torch.from_numpy(probabilities)):
@@ -141,7 +141,7 @@ def test_install(tmp_path: Path) -> None:
     """nnU-Net's predictor calls segpost, in this process and in the workers of its exports."""
     predict = module("inference.predict_from_raw_data")
     sitk = pytest.importorskip("SimpleITK")
-    case = named("isotropic")
+    case = vary_case("isotropic")
     logits = case.logits()
     objects = objects_of(case)
     labels = {"background": 0} | {f"class_{c}": c for c in range(1, case.classes)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nnunet_cases import CASES, DEFAULT, TORCH, Case, named
+from nnunet_cases import CASES, DEFAULT, TORCH, Case, vary_case
 from numpy.testing import assert_allclose, assert_array_equal
 
 import segpost
@@ -38,7 +38,7 @@ def test_labels(case: Case) -> None:
 @pytest.mark.parametrize("name", ["isotropic", "z-second", "crop", "crop-regions", "regions-z"])
 def test_probabilities(name: str) -> None:
     """Probabilities are the softmax or the sigmoid; outside the crop there is background."""
-    case = named(name)
+    case = vary_case(name)
     logits = case.logits()
     segmentation, probabilities = convert(case, logits, return_probabilities=True)
     assert_array_equal(segmentation, case.segmentation(logits))
@@ -49,7 +49,7 @@ def test_probabilities(name: str) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_types_of_logits(dtype: Any) -> None:
     """nnU-Net's predictor gives float16."""
-    case = named("transposed-z-crop")
+    case = vary_case("transposed-z-crop")
     logits = case.logits(dtype)
     assert_array_equal(convert(case, logits), case.segmentation(logits))
 
@@ -58,7 +58,7 @@ def test_tensors() -> None:
     """Tensors give NumPy arrays, as in nnU-Net."""
     torch = pytest.importorskip("torch")
     for name in ("crop", "regions-z"):
-        case = named(name)
+        case = vary_case(name)
         logits = torch.from_numpy(case.logits()).half()
         segmentation = convert(case, logits)
         assert type(segmentation) is np.ndarray
@@ -68,7 +68,7 @@ def test_tensors() -> None:
 def test_threads_of_the_call() -> None:
     """num_threads_torch holds for the call."""
     before = segpost.num_threads()
-    case = named("isotropic")
+    case = vary_case("isotropic")
     logits = case.logits()
     wanted = convert(case, logits)
     assert_array_equal(convert(case, logits, num_threads_torch=2), wanted)
@@ -82,7 +82,7 @@ def test_slices_of_rounded_coordinates() -> None:
     """
     assert _rounded_down(2, 49, SKIMAGE) == ((24, 0),)
     assert _rounded_down(2, 50, SKIMAGE) == ()
-    case = named("z-first", shape=(2, 6, 7), crop=(49, 9, 9), configured=(24.5, 2, 2))
+    case = vary_case("z-first", shape=(2, 6, 7), crop=(49, 9, 9), configured=(24.5, 2, 2))
     logits = case.logits()
     expected = case.segmentation(logits)
     assert (expected[23] != expected[24]).any()
@@ -129,7 +129,7 @@ def test_labels_of_probabilities(kind: str) -> None:
     """convert_probabilities_to_segmentation: the first maximum, or the last region above 0.5."""
     as_array: Any = np.asarray if kind == "numpy" else pytest.importorskip("torch").from_numpy
     for name in ("isotropic", "regions-order"):
-        case = named(name)
+        case = vary_case(name)
         values = case.probabilities(case.logits()).astype(np.float32)
         values[:, 0, 0, 0] = 0.5
         manager = case.objects()["label_manager"]
@@ -154,7 +154,7 @@ class Writer:
 def test_export(tmp_path: Path) -> None:
     """The files of nnU-Net's export, with the writer that the plans name."""
     Writer.written = {}
-    case = named("crop")
+    case = vary_case("crop")
     objects = case.objects()
     manager = objects.pop("label_manager")
     plans = objects["plans_manager"]
@@ -180,7 +180,7 @@ def test_export(tmp_path: Path) -> None:
 
 def changed(place: str, **attributes: Any) -> dict[str, Any]:
     """The objects of a case, one of them with other attributes or keys."""
-    objects = named("crop").objects()
+    objects = vary_case("crop").objects()
     if place == "properties_dict":
         objects[place].update(attributes)
     else:
@@ -190,7 +190,7 @@ def changed(place: str, **attributes: Any) -> dict[str, Any]:
 
 def configured(**options: Any) -> dict[str, Any]:
     """The objects of a case of thick slices, with other options of the resampling."""
-    case = named("z-first")
+    case = vary_case("z-first")
     configuration = case.configuration()
     configuration["resampling_fn_probabilities_kwargs"] = DEFAULT | options
     objects = case.objects()
@@ -232,14 +232,14 @@ def configured(**options: Any) -> dict[str, Any]:
 )
 def test_what_is_refused(objects: dict[str, Any], message: str) -> None:
     """The message names the option or the property."""
-    logits = named("crop" if "no_res" not in message else "z-first").logits()
+    logits = vary_case("crop" if "no_res" not in message else "z-first").logits()
     with pytest.raises(ValueError, match=message):
         nnunet.convert_predicted_logits_to_segmentation_with_correct_shape(logits, **objects)
 
 
 def test_refused_regions_and_properties() -> None:
     """Regions without an order, and properties of another preprocessing."""
-    case = named("regions")
+    case = vary_case("regions")
     objects = case.objects()
     objects["label_manager"].regions_class_order = (1, 2)
     with pytest.raises(ValueError, match="a label for each of 3 regions"):

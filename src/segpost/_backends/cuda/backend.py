@@ -14,7 +14,7 @@ from segpost._backends.cuda.mask_runs import read_runs
 from segpost._backends.cuda.query_calls import QueryCalls
 from segpost._backends.cuda.volume_calls import VolumeCalls
 from segpost._backends.reference.objects import runs_of_argmax
-from segpost._core import extensions
+from segpost._core import cuda_module
 from segpost._core.arrays import WIDE_KINDS
 from segpost._core.contract import (
     LATTICES,
@@ -291,4 +291,4 @@ class CudaBackend(QueryCalls, VolumeCalls):
 
 def make_backend() -> CudaBackend:
     """Return the backend of the compiled module."""
-    return CudaBackend(Devices(extensions.cuda_runtime()))
+    return CudaBackend(Devices(cuda_module.cuda_runtime()))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpost._backends.numba.threads import kernel, run
-from segpost._backends.numba.tiles import frozen, packed, pieces, target
+from segpost._backends.numba.tiles import frozen, pack, pieces, target
 from segpost._core.contract import Array, ColorOutputs, LabelErrors
 
 STRIP = 1 << 17  # pixels of a strip: labels and colors fit the L2 cache
@@ -48,7 +48,7 @@ def overlay(
             window_rows = labels[n, top:bottom]
             if window_rows.dtype != np.uint8:
                 window_rows = window_rows.astype(np.int64)
-            trace(packed(window_rows), y0 - top, (before, after), colors, blended)
+            trace(pack(window_rows), y0 - top, (before, after), colors, blended)
         copy_back()
         return _shift(errors, (n * height + y0) * labels.shape[2])
 
@@ -60,7 +60,7 @@ def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> 
 
     def work(strip: tuple[int, int, int]) -> LabelErrors:
         n, y0, y1 = strip
-        pixels = packed(image[n, y0:y1]).reshape(-1, 3)
+        pixels = pack(image[n, y0:y1]).reshape(-1, 3)
         labels, copy_back = target(out[n, y0:y1])
         errors = LabelErrors(*look_up(pixels, frozen(keys), frozen(values), labels.reshape(-1)))
         copy_back()
@@ -96,7 +96,7 @@ def blend_colors(entry: Array, lut: Array, alpha: Array, image: Array, out: Arra
     """Write the colors of entries blended over an image, in C order; return the colors."""
     colors = np.empty(out.shape, np.uint8)
     write_colors(entry, lut, colors)
-    pixels = packed(image).reshape(-1)
+    pixels = pack(image).reshape(-1)
     if (alpha == alpha[0]).all():
         blend(pixels, colors.reshape(-1), alpha[0], out.reshape(-1))
     else:
@@ -120,13 +120,13 @@ def _entries(
     if labels.dtype != np.uint8:
         entry = np.empty(labels.shape, np.int32)
         number = np.int32 if np.can_cast(labels.dtype, np.int32) else np.int64
-        values = packed(labels.astype(number, copy=False)).reshape(-1)
+        values = pack(labels.astype(number, copy=False)).reshape(-1)
         error_count = find_entries(values, ignored_row, ignores, ignored, entry.reshape(-1))
         return frozen(entry), slice(None), LabelErrors(*error_count)
     value = np.arange(256)
     inside = value < ignored_row
     ignore = value == ignored if ignores else np.zeros(256, bool)
-    entry = packed(labels)
+    entry = pack(labels)
     error_count = check_bytes(entry.reshape(-1), ignored_row, frozen(inside | ignore))
     return entry, np.where(inside & ~ignore, value, ignored_row), LabelErrors(*error_count)
 

@@ -39,11 +39,11 @@ def assign_queries(
         return
     values = reference.query_planes(masks, grids, queries)
     values = scores[:, None, None] * (values if is_logit else reference.sigmoid(values))
-    axes, kept = grids.to_result, len(queries)
+    axes, query_count = grids.to_result, len(queries)
     argmax(Logits(values[None], "float64"), axes, labels[None])
-    largest_area = np.bincount(labels.ravel(), minlength=kept)
+    largest_area = np.bincount(labels.ravel(), minlength=query_count)
     unit = axes.den
-    for start in range(0, kept, MASKS_AT_ONCE):
+    for start in range(0, query_count, MASKS_AT_ONCE):
         some = slice(start, start + MASKS_AT_ONCE)
         planes = Logits(values[None, some], "float64")
         inside = np.empty((1, planes.values.shape[1], *labels.shape), np.uint8)
@@ -52,6 +52,6 @@ def assign_queries(
         counts[some, 2] = np.count_nonzero(inside[0], axis=(1, 2))
         for k, mask in enumerate(inside[0], start=start):
             if cuts:
-                labels[(labels == k) & (mask == 0)] = kept
+                labels[(labels == k) & (mask == 0)] = query_count
     reference.count_labels(labels, counts)
     counts[:, 0] = largest_area

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpost._backends.numba.threads import kernel, run
-from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._backends.numba.tiles import frozen, pack, pieces
 from segpost._core.contract import Array
 from segpost._core.sampling import FilterTaps
 
@@ -33,7 +33,7 @@ def letterbox(
             low = y.first[first]
             high = y.first[last - 1] + weights_y.shape[1]
             resize(
-                packed(image[n, low:high].astype(dtype, copy=False)),
+                pack(image[n, low:high].astype(dtype, copy=False)),
                 frozen(y.first[first:last] - low),
                 weights_y[first:last],
                 x.first,

@@ -126,6 +126,6 @@ def frozen(array: Array) -> Array:
     return view
 
 
-def packed(array: Array) -> Any:
+def pack(array: Array) -> Any:
     """Return a read-only view in C order; a copy if the array is not in C order."""
     return frozen(np.ascontiguousarray(array))

@@ -14,6 +14,7 @@ from segpost.cli.parser import CommandParser
 COMMANDS = {
     "demo": "images, a report and timings from a photograph; needs no network",
     "run": "label maps and images of saved logits",
+    "append": "a model of ONNX or OpenVINO whose graph ends in labels",
     "raster": "a GeoTIFF of labels from the logits of many windows",
     "evaluate": "mIoU and every other score of saved predictions",
     "compare": "what a run gained and lost against another, with intervals",
@@ -26,6 +27,7 @@ COMMANDS = {
     "with it",
     "compare-checkpoints": "say what would go wrong when one checkpoint is loaded where another "
     "fits",
+    "build-runtime": "compile the operators for a runtime, such as OpenVINO, that is installed",
     "info": "versions, backend, SIMD level and threads of this installation",
 }
 

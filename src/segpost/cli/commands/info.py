@@ -6,7 +6,7 @@ import argparse
 import json
 
 import segpost
-from segpost._core.load_errors import REBUILD
+from segpost._core.extensions import numba_failure
 from segpost.cli.installation import installation_facts, missing_packages, optional_versions
 from segpost.cli.output import print_text
 from segpost.cli.parser import CommandParser, format_epilog
@@ -33,7 +33,7 @@ def _conventions() -> Table:
     rows: list[tuple[str, ...]] = []
     for name in segpost.Convention.names():
         convention = segpost.Convention.named(name)  # type: ignore[arg-type]
-        aliases = ", ".join(alias for alias, known in ALIASES.items() if known == name)
+        aliases = ", ".join(alias for alias, target in ALIASES.items() if target == name)
         grid = convention.grid or "not known"
         upsampled = "yes" if convention.upsampled else "no"
         rows.append((name, aliases, convention.kind, str(convention.axis), grid, upsampled))
@@ -47,18 +47,23 @@ def run(arguments: argparse.Namespace) -> int:
         print_text(format_text([_conventions()]))
         return 0
     config = segpost.build_config()
-    cuda = segpost.why_no_cuda()
+    cuda, numba = segpost.why_no_cuda(), numba_failure()
     versions = optional_versions()
     missing = missing_packages()
     if arguments.json:
-        facts = {**config, "cuda_problem": cuda, "optional": versions, "missing": missing}
+        facts = {
+            **config,
+            "numba_problem": numba and numba[0],
+            "numba_cure": numba and numba[1],
+            "cuda_problem": cuda,
+            "optional": versions,
+            "missing": missing,
+        }
         print(json.dumps(facts, indent=2))
         return 0
     for name, value in installation_facts(config):
         _print_fact(name, value)
-    if not config["cuda"]:
-        cuda = f"it was not built; with nvcc: SEGPOST_CUDA=ON {REBUILD}"
-    _print_fact("CUDA", "yes" if cuda is None else f"no: {cuda}")
+    _print_fact("CUDA", f"yes ({config['cuda_from']})" if cuda is None else f"no: {cuda}")
     installed = [f"{name} {version}" for name, version in versions.items() if version]
     _print_fact("optional", ", ".join(installed) or "none found")
     title = "missing"
@@ -70,6 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"\nThe native code cannot be loaded: {config['native_problem']}.\n"
             f"{config['native_cure']}"
         )
+    if numba is not None:
+        needed = ", and the native code works without it" if config["native"] else ""
+        print(f"\nNumba cannot be used{needed}: {numba[0]}.\n{numba[1]}")
     return 0
 
 

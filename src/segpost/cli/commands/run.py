@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         worker = Worker(arguments, want, images, outputs)
         try:
-            with outputs.opened():
+            with outputs.open():
                 outputs.check(expected_names(items, want, arguments))
                 return _make_all(items, worker, arguments)
         except OutputError as error:

@@ -132,7 +132,7 @@ def _delta_columns(comparison: RunComparison, kind: str) -> list[Column]:
 def _delta_row(delta: ScoreDelta, scale: float, percent: bool, colors: Mapping[str, Color]) -> Row:
     """Return a delta with its interval, which is drawn to one scale around 0."""
 
-    def shown(value: float, sign: bool = False) -> str:
+    def format_value(value: float, sign: bool = False) -> str:
         if percent:
             return format_percent(value, sign="+" if sign else "")
         return format_score(value, sign=sign)
@@ -140,16 +140,16 @@ def _delta_row(delta: ScoreDelta, scale: float, percent: bool, colors: Mapping[s
     interval = "-"
     if not math.isnan(delta.low):
         drawn = _draw_interval(delta, scale)
-        interval = f"{drawn}{shown(delta.low, True)} to {shown(delta.high, True)}"
+        interval = f"{drawn}{format_value(delta.low, True)} to {format_value(delta.high, True)}"
     p_value = "-" if math.isnan(delta.p_value) else f"{delta.p_value:.2g}"
     name = as_printable(delta.name)
     swatch = format_swatch(colors[name]) if name in colors else ""
     return Row(
         [
             Cell(swatch + escape_html(name)),
-            Cell(shown(delta.a), delta.a),
-            Cell(shown(delta.b), delta.b),
-            Cell(shown(delta.delta, True), delta.delta),
+            Cell(format_value(delta.a), delta.a),
+            Cell(format_value(delta.b), delta.b),
+            Cell(format_value(delta.delta, True), delta.delta),
             Cell(interval),
             Cell(p_value, delta.p_value),
         ]
@@ -184,9 +184,12 @@ def _pictures(
     ids = [str(image.id) for _, images in groups for image in images]
     sources = [("image", folders.images), ("target", folders.targets)]
     sources += list(zip(comparison.names, folders.preds, strict=True))
-    found = {title: {} if folder is None else find_images(folder, ids) for title, folder in sources}
+    pictures = {
+        title: {} if folder is None else find_images(folder, ids) for title, folder in sources
+    }
     cards = "".join(
-        f"<h3>{title}</h3>{''.join(_card(image, comparison, found, folders) for image in images)}"
+        f"<h3>{title}</h3>"
+        + "".join(_card(image, comparison, pictures, folders) for image in images)
         for title, images in groups
         if images
     )
@@ -197,16 +200,16 @@ def _pictures(
 def _card(
     image: ImageDelta,
     comparison: RunComparison,
-    found: Mapping[str, Mapping[str, Path]],
+    pictures: Mapping[str, Mapping[str, Path]],
     folders: PictureFolders,
 ) -> str:
     """Return the panels of one image."""
     name = str(image.id)
     a, b = comparison.names
-    shown = [*_panels(name, found, folders)]
-    titles = [title for title, _ in shown]
+    figures = [*_panels(name, pictures, folders)]
+    titles = [title for title, _ in figures]
     pair = (titles.index(a), titles.index(b)) if {a, b} <= {*titles} else None
-    panels = format_panels([figure for _, figure in shown], pair, f"Compare {a} and {b}")
+    panels = format_panels([figure for _, figure in figures], pair, f"Compare {a} and {b}")
     facts = (
         f"mIoU {a} {format_score(image.a)}",
         f"{b} {format_score(image.b)}",
@@ -220,10 +223,10 @@ def _card(
 
 
 def _panels(
-    name: str, found: Mapping[str, Mapping[str, Path]], folders: PictureFolders
+    name: str, pictures: Mapping[str, Mapping[str, Path]], folders: PictureFolders
 ) -> Iterator[tuple[str, str]]:
     """Yield the titles and figures of the photograph, the target and the predictions."""
-    for title, paths in found.items():
+    for title, paths in pictures.items():
         path = paths.get(name)
         if path is None:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from segpost import Calibration, SurfaceDistance
+from segpost import Calibration, PanopticQuality, SurfaceDistance
 from segpost.cli.evaluation.plots import draw_for_page
 from segpost.evaluation.outcome import Outcome
 from segpost.files.nifti import is_nifti
@@ -30,7 +30,11 @@ def measure_sections(
     colors : mapping of str to (red, green, blue)
         Of the classes, by name.
     """
-    with_sections = (SurfaceDistance, Calibration, InstanceIoU)
+    panoptic = [one for one in outcome.measures if isinstance(one, PanopticQuality)]
+    yield Section(
+        "Panoptic quality", _format_tables(report_measures.tables(panoptic, names), colors)
+    )
+    with_sections = (SurfaceDistance, Calibration, InstanceIoU, PanopticQuality)
     boundaries = [one for one in outcome.measures if not isinstance(one, with_sections)]
     tables = report_measures.tables(boundaries, names)
     yield Section("Boundaries", _format_tables(tables, colors))

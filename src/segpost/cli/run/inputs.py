@@ -183,22 +183,22 @@ def _files_below(
         resolved = path.resolve()
         return resolved in outputs or (has_out and resolved.is_relative_to(out))
 
-    found = [
+    inputs = [
         (name, path)
         for name, path in walk_folder(folder)
         if file_ending(path) in suffixes and not is_output(path)
     ]
-    if not found:
+    if not inputs:
         raise ValueError(f"{display_path(folder)} holds no file of logits ({', '.join(suffixes)})")
     matching = [
         LogitsFile(name[: -len(file_ending(path))], path, key)
-        for name, path in sorted(found, key=lambda pair: natural_key(pair[0]))
+        for name, path in sorted(inputs, key=lambda pair: natural_key(pair[0]))
         if pattern is None or fnmatch.fnmatchcase(name, pattern)
     ]
     if not matching:
         raise ValueError(
-            f"none of {len(found)} files of logits in {display_path(folder)} matches "
-            f"--glob {pattern!r}, the first is {found[0][0]!r}"
+            f"none of {len(inputs)} files of logits in {display_path(folder)} matches "
+            f"--glob {pattern!r}, the first is {inputs[0][0]!r}"
         )
     return matching
 

@@ -91,7 +91,8 @@ class Journal:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         with self._lock, open(os.open(self.path, flags, 0o666), "r+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
-            if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # a line that was cut
+            file.seek(max(0, size - 1))
+            if file.read(1) not in (b"", b"\n"):  # a line that was cut
                 line = b"\n" + line
             if file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))

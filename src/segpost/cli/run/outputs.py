@@ -62,7 +62,7 @@ class OutputFolder:
         self._counter = itertools.count()
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def open(self) -> Iterator[None]:
         """Make the folder, test that it can be written to, and remove what is temporary at last.
 
         Raises

@@ -107,8 +107,8 @@ def _find_name(name: str, folder: Path) -> str:
     aliases = _aliases(folder)
     name = aliases.get(name, name)
     if name not in _read_headers(folder):
-        known = ", ".join(list_palettes(folder))
-        raise KeyError(f"unknown palette {name!r}; known: {known}")
+        names = ", ".join(list_palettes(folder))
+        raise KeyError(f"unknown palette {name!r}; known: {names}")
     return name
 
 

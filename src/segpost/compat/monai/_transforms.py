@@ -204,18 +204,22 @@ def _postprocess(
     if decoding.argmax and values.shape[0] == 1:
         raise ValueError("argmax of one channel is 0 everywhere: pass sigmoid=True, threshold=0.5")
     meta: dict[str, Any] = {}
-    kept: list[Any] = []
+    operations: list[Any] = []
     affine = None
     steps: list[Step] = []
     if isinstance(image, MetaTensor):
-        meta, kept, affine = deepcopy(image.meta), list(image.applied_operations), image.affine
+        meta, operations, affine = (
+            deepcopy(image.meta),
+            list(image.applied_operations),
+            image.affine,
+        )
     if transform is not None:
         if image.shape[1:] != values.shape[1:]:
             raise ValueError(
                 f"a prediction has the size {tuple(values.shape[1:])}, and {name!r} has "
                 f"{tuple(image.shape[1:])}"
             )
-        records, kept = _split_records(kept, transform)
+        records, operations = _split_records(operations, transform)
         if not records:
             raise ValueError(
                 f"applied_operations of {name!r} have no records of transform: it was not applied, "
@@ -230,7 +234,7 @@ def _postprocess(
     labels = _run(values, steps, decoding)
     if affine is not None:
         meta[MetaKeys.AFFINE] = affine
-    return MetaTensor(labels, meta=meta, applied_operations=kept)
+    return MetaTensor(labels, meta=meta, applied_operations=operations)
 
 
 def _whole_affine(image: Any, state: State) -> torch.Tensor:

@@ -66,8 +66,8 @@ def unary_from_labels(
         )
     other = -np.log((1.0 - gt_prob) / (n_labels - 1))
     unary = np.full((n_labels, flat.size), other, np.float32)
-    (known,) = np.nonzero(flat >= first)
-    unary[flat[known].astype(np.int64) - first, known] = -np.log(gt_prob)
+    (sure,) = np.nonzero(flat >= first)
+    unary[flat[sure].astype(np.int64) - first, sure] = -np.log(gt_prob)
     if zero_unsure:
         unary[:, flat == 0] = -np.log(1.0 / n_labels)
     return unary

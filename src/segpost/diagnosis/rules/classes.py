@@ -172,14 +172,14 @@ def _find_offset(context: DiagnosticContext, offset: int) -> RuleResult | None:
         return None
     code, void = array_code(context, "target"), context.inputs.ignored.tolist()
     lost = void[0] if void else 255
-    kept = f"np.isin({code}, {void})" if void else ""
+    is_void = f"np.isin({code}, {void})" if void else ""
     if offset < 0:
         below = f"{code} < {-offset}"
-        below = f"({below}) | {kept}" if void else below
+        below = f"({below}) | {is_void}" if void else below
         cure = f"target = np.where({below}, {lost}, {code} - {-offset})  # {lost} is ignored"
     elif void:
         ignored = 0 if offset == 1 and _is_background_ignored(context) else lost
-        cure = f"target = np.where({kept}, {ignored}, {code} + {offset})"
+        cure = f"target = np.where({is_void}, {ignored}, {code} + {offset})"
     else:
         cure = f"target = {code} + {offset}"
     return as_result(explanation, f"if each prediction is the target's class {offset:+d}", cure)

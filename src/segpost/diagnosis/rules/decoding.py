@@ -91,8 +91,12 @@ def target_all_zero(context: DiagnosticContext) -> RuleResult | None:
     """The target is class 0 everywhere, and several classes are predicted. ToTensor divides a mask
     by 255, and a cast to integers leaves nothing.
     """
-    known, predicted = context.known_ids, context.predicted_ids
-    if known.values.tolist() != [0] or known.pixels < MIN_PIXELS or len(predicted.values) < 2:
+    target_ids, predicted = context.known_ids, context.predicted_ids
+    if (
+        target_ids.values.tolist() != [0]
+        or target_ids.pixels < MIN_PIXELS
+        or len(predicted.values) < 2
+    ):
         return None
     is_other = (predicted.values != 0) & ~np.isin(predicted.values, context.inputs.ignored)
     share = float(predicted.counts[is_other].sum() / predicted.pixels)
@@ -160,25 +164,25 @@ def target_local_palette(context: DiagnosticContext) -> RuleResult | None:
     colors = {tuple(color): k for k, color in enumerate(context.palette.colors.tolist())}
     void = context.inputs.ignored
     own = [colors.get(tuple(metadata.palette[k].tolist())) for k in ids.tolist() if k not in void]
-    kept = [k for k in ids.tolist() if k not in void]
-    if None in own or own == kept or len(set(own)) < 2:
+    class_ids = [k for k in ids.tolist() if k not in void]
+    if None in own or own == class_ids or len(set(own)) < 2:
         return None
     rank: Rank = "likely"
     if context.inputs.predicted is not None and context.predicted.shape == context.target.shape:
-        table = dict(zip(kept, own, strict=True))
+        table = dict(zip(class_ids, own, strict=True))
         seen = np.array([table.get(k, -1) for k in range(int(ids.max()) + 1)])
         decoded = seen[context.target]
-        known = decoded >= 0
-        as_colors = float((decoded == context.predicted)[known].mean())
-        as_indices = float((context.target == context.predicted)[known].mean())
+        is_decoded = decoded >= 0
+        as_colors = float((decoded == context.predicted)[is_decoded].mean())
+        as_indices = float((context.target == context.predicted)[is_decoded].mean())
         if as_colors <= as_indices:
             return None
         rank = "certain" if as_colors > 0.5 else "likely"
     return RuleResult(
         rank,
         f"the colors of the target's file mean {format_values(own)}; its indices "
-        f"{format_values(kept)} count the colors of its own palette",
-        {"indices": format_values(kept), "classes": format_values(own)},
+        f"{format_values(class_ids)} count the colors of its own palette",
+        {"indices": format_values(class_ids), "classes": format_values(own)},
         "the file of target",
         "target = segpost.labels_from_colors(np.asarray(target.convert('RGB')), palette)",
     )

@@ -66,21 +66,26 @@ def wrapped_logits(context: DiagnosticContext) -> RuleResult | None:
         return None
     other = np.dtype(np.uint8 if values.dtype == np.int8 else np.int8)
     swapped = np.ascontiguousarray(values).view(other)
-    jumps, kept = (_count_jumps(array, JUMP) for array in (values, swapped))
+    jumps, swapped_jumps = (_count_jumps(array, JUMP) for array in (values, swapped))
     pairs = values[..., 1:].size
     is_ends = jumps >= MIN_LONG_JUMPS and 2 * _count_jumps(values, LONG_JUMP) > jumps
     if (
         (jumps < MIN_JUMPS and not is_ends)
-        or kept > MAX_JUMP_SHARE * pairs
-        or jumps < 8 * max(kept, 1)
+        or swapped_jumps > MAX_JUMP_SHARE * pairs
+        or jumps < 8 * max(swapped_jumps, 1)
     ):
         return None
     code = array_code(context, "logits")
     return RuleResult(
-        "certain" if not kept and jumps >= MIN_JUMPS else "likely",
+        "certain" if not swapped_jumps and jumps >= MIN_JUMPS else "likely",
         f"{jumps} of {pairs} neighbors of the {values.dtype} logits differ by more than 128, and "
-        f"{kept} if the same bytes are read as {other}: the labels are wrong",
-        {"jumps": jumps, "jumps_as_other": kept, "of": int(pairs), "type": str(values.dtype)},
+        f"{swapped_jumps} if the same bytes are read as {other}: the labels are wrong",
+        {
+            "jumps": jumps,
+            "jumps_as_other": swapped_jumps,
+            "of": int(pairs),
+            "type": str(values.dtype),
+        },
         cure=f"logits = {code}.view(np.{other})",
     )
 
@@ -204,10 +209,10 @@ def sigmoid_twice(context: DiagnosticContext) -> RuleResult | None:
         for n_in, n_out in zip(values.shape[1:], target.shape[1:], strict=True)
     )
     mask = (values > threshold)[:, rows[:, None], columns]
-    known = ~np.isin(target, context.inputs.ignored)
-    if not known.any() or not mask[known].any() or mask[known].all():
+    is_valid = ~np.isin(target, context.inputs.ignored)
+    if not is_valid.any() or not mask[is_valid].any() or mask[is_valid].all():
         return None
-    agreement = float((mask == (target == 1))[known].mean())
+    agreement = float((mask == (target == 1))[is_valid].mean())
     as_logits = 1 - context.alignment.wrong_share
     if agreement < MIN_AGREEMENT or 1 - agreement > 0.5 * (1 - as_logits):
         return None

@@ -168,14 +168,14 @@ def input_of_other_image(context: DiagnosticContext) -> RuleResult | None:
     """The input is no linear map of the image, in none of its channels and flips: it belongs to
     another image, or to another part of it.
     """
-    found = context.cached("input fit", lambda: _search(context))
-    if found is None or found.share > MAX_UNRELATED_FIT or _is_reshaped_rows(context):
+    fit = context.cached("input fit", lambda: _search(context))
+    if fit is None or fit.share > MAX_UNRELATED_FIT or _is_reshaped_rows(context):
         return None
     return RuleResult(
         "likely",
-        f"the image explains {found.share:.0%} of the variance of a channel of the input, in the "
+        f"the image explains {fit.share:.0%} of the variance of a channel of the input, in the "
         "best of its flips: the input is of another image, or of another part of it",
-        {"explained_variance": found.share, "same_size": found.is_same_size},
+        {"explained_variance": fit.share, "same_size": fit.is_same_size},
         cure=input_code(context, None),
     )
 
@@ -236,11 +236,11 @@ def input_range(context: DiagnosticContext) -> RuleResult | None:
         "allowed_largest": float(high.max()),
     }
     allowed = f"{low.min():.3g}..{high.max():.3g}"
-    found = f"{least.min():.3g}..{largest.max():.3g}"
+    limits = f"{least.min():.3g}..{largest.max():.3g}"
     if overshoot > MAX_OVERSHOOT:
         is_bytes = least.min() >= 0 and largest.max() > 2
         guess = "an image of 0..255" if is_bytes else "another normalization"
-        message = f"the input lies in {found}, and the normalization allows {allowed}: {guess}"
+        message = f"the input lies in {limits}, and the normalization allows {allowed}: {guess}"
         cure = _normalize_code(context, array_code(context, "input")) if is_bytes else ""
         return RuleResult("certain", message, evidence, cure=cure)
     is_unit = least.min() >= 0 and 0.5 < largest.max() <= 1
@@ -249,7 +249,7 @@ def input_range(context: DiagnosticContext) -> RuleResult | None:
         are_bytes = float((abs(steps - np.rint(steps)) < 0.02).mean()) > 0.99
         return RuleResult(
             "likely" if are_bytes else "hint",  # an image of little contrast may lie there
-            f"the input lies in {found}, all of it in 0..1, and the normalization allows {allowed}"
+            f"the input lies in {limits}, all of it in 0..1, and the normalization allows {allowed}"
             + (", and its values are multiples of 1/255" if are_bytes else ""),
             evidence,
             cure=_normalize_code(context, f"({array_code(context, 'input')} * 255)"),
@@ -313,10 +313,10 @@ def _search(context: DiagnosticContext) -> InputFit | None:
 
 def _fit_of(context: DiagnosticContext) -> InputFit | None:
     """Return the fit of the image to the input, or None where it explains too little."""
-    found: InputFit | None = context.cached("input fit", lambda: _search(context))
-    if found is None:
+    fit: InputFit | None = context.cached("input fit", lambda: _search(context))
+    if fit is None:
         return None
-    return found if found.share >= (MIN_FIT if found.is_same_size else MIN_BLOCK_FIT) else None
+    return fit if fit.share >= (MIN_FIT if fit.is_same_size else MIN_BLOCK_FIT) else None
 
 
 def _is_reshaped_rows(context: DiagnosticContext) -> bool:

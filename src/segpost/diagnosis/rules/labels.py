@@ -45,12 +45,12 @@ def one_class(context: DiagnosticContext) -> RuleResult | None:
     which is an open question then.
     """
     ids = context.predicted_ids
-    known = context.known_ids
-    if len(ids.values) != 1 or known.pixels < MIN_PIXELS:
+    target_ids = context.known_ids
+    if len(ids.values) != 1 or target_ids.pixels < MIN_PIXELS:
         return None
     label = int(ids.values[0])
-    others = known.values != label
-    share = int(known.counts[others].sum()) / known.pixels
+    others = target_ids.values != label
+    share = int(target_ids.counts[others].sum()) / target_ids.pixels
     if not share:
         return None
     evidence: dict[str, Any] = {
@@ -62,12 +62,12 @@ def one_class(context: DiagnosticContext) -> RuleResult | None:
         pixels = context.logit_samples
         if pixels.shape[1] > 1:
             evidence["mean_confidence"] = float(max_probability(pixels).mean())
-    is_large = known.pixels >= MIN_JUDGED_PIXELS
+    is_large = target_ids.pixels >= MIN_JUDGED_PIXELS
     is_likely = share >= 0.1 or (share >= 0.01 and len(context.target) >= SEVERAL_PICTURES)
     return RuleResult(
         "hint" if not (is_large and is_likely) else "certain" if share >= 0.2 else "likely",
         f"all {ids.pixels} pixels are predicted as class {context.format_class(label)}, and "
-        f"{share:.1%} of the target are other classes: {format_values(known.values[others])}",
+        f"{share:.1%} of the target are other classes: {format_values(target_ids.values[others])}",
         evidence,
     )
 
@@ -122,10 +122,10 @@ def interpolated_labels(context: DiagnosticContext) -> RuleResult | None:
     """The labels were resized with interpolation: there are ids that lie between those of their
     neighbors, and only along edges.
     """
-    found = find_enlarged_ids(context)
-    if found is None:
-        found = find_interpolated_ids(context, context.labels, "labels")
-    return None if found is None else found._replace(cure=_argmax_cure(context))
+    result = find_enlarged_ids(context)
+    if result is None:
+        result = find_interpolated_ids(context, context.labels, "labels")
+    return None if result is None else result._replace(cure=_argmax_cure(context))
 
 
 @rule(
@@ -278,8 +278,8 @@ def _find_raster(labels: Array) -> tuple[int, int]:
 def _argmax_cure(context: DiagnosticContext) -> str:
     """Return code for the labels of the logits; without logits it says what they are."""
     code = argmax_code(context, grid=context.inputs.grid)
-    known = "" if context.inputs.logits is not None else "  # logits: the network's output"
-    return f"labels = {code}{known}"
+    comment = "" if context.inputs.logits is not None else "  # logits: the network's output"
+    return f"labels = {code}{comment}"
 
 
 def _overlap_with_target(context: DiagnosticContext) -> float | None:

@@ -268,8 +268,8 @@ def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     largest = float(abs(pixels).max())
     if difference > 1e-6 * max(largest, 1e-30):
         return None
-    known = None if context.inputs.target is None else context.known_ids.values
-    is_plain = known is not None and known.tolist() == context.predicted_ids.values.tolist()
+    ids = None if context.inputs.target is None else context.known_ids.values
+    is_plain = ids is not None and ids.tolist() == context.predicted_ids.values.tolist()
     image = context.inputs.image
     is_plain = is_plain or (image is not None and not np.ptp(image))
     return RuleResult(
@@ -341,9 +341,9 @@ def _is_mostly_right(context: DiagnosticContext) -> bool:
 
 def _is_at_chance(matrix: Int64) -> bool:
     """Return whether prediction and target agree no more than independent maps would."""
-    known = max(int(matrix.sum()), 1)
-    chance = float(matrix.sum(axis=0) @ matrix.sum(axis=1)) / known**2
-    return int(np.trace(matrix)) / known <= chance + MAX_ABOVE_CHANCE
+    valid_pixels = max(int(matrix.sum()), 1)
+    chance = float(matrix.sum(axis=0) @ matrix.sum(axis=1)) / valid_pixels**2
+    return int(np.trace(matrix)) / valid_pixels <= chance + MAX_ABOVE_CHANCE
 
 
 def _find_bad_values(

@@ -49,9 +49,9 @@ def compute_curves(images: Sequence[ImageMatches], rules: APRules) -> Curves:
         is_right, is_wrong = own.outcomes(ranges * shape[0])
         needed = _needed_hits(targets[c])
         for m, most in enumerate(rules.max_detections):
-            kept = own.rank < most
-            hits = is_right[:, kept].reshape(ranges, shape[0], -1)
-            curve, last = _curves(hits, is_wrong[:, kept].reshape(hits.shape), needed)
+            is_counted = own.rank < most
+            hits = is_right[:, is_counted].reshape(ranges, shape[0], -1)
+            curve, last = _curves(hits, is_wrong[:, is_counted].reshape(hits.shape), needed)
             with np.errstate(invalid="ignore"):
                 recall[:, c, :, m] = (last / targets[c][:, None]).T
             precision[:, :, c, :, m] = curve.transpose(1, 2, 0)

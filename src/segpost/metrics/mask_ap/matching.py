@@ -72,9 +72,9 @@ def match_image(preds: ImageMasks, target: ImageMasks, rules: APRules) -> ImageM
 
 def _classes_of(masks: ImageMasks, rules: APRules, name: str) -> Int64:
     """Return the class of each mask."""
-    known = rules.categories
-    at: Int64 = np.minimum(np.searchsorted(known, masks.categories), len(known) - 1)
-    unknown = known[at] != masks.categories
+    categories = rules.categories
+    at: Int64 = np.minimum(np.searchsorted(categories, masks.categories), len(categories) - 1)
+    unknown = categories[at] != masks.categories
     if unknown.any():
         first = masks.categories[unknown][0]
         raise ValueError(
@@ -95,8 +95,8 @@ def _rank(preds: ImageMasks, rules: APRules) -> _Side:
     is_first = np.append(True, classes[1:] != classes[:-1])
     first = np.flatnonzero(is_first)
     rank = np.arange(len(classes)) - np.repeat(first, np.diff(np.append(first, len(classes))))
-    kept = rank < rules.max_detections[-1]
-    return _Side(order[kept], classes[kept])
+    is_counted = rank < rules.max_detections[-1]
+    return _Side(order[is_counted], classes[is_counted])
 
 
 class _Candidates(NamedTuple):
@@ -123,9 +123,9 @@ def _find_candidates(
     union = np.where(target.is_crowd[true], areas, areas + true_areas - shared)
     iou = shared / np.maximum(union, 1)
     passed = np.searchsorted(rules.limits, iou, "right")
-    kept = np.flatnonzero(passed)
-    kept = kept[np.lexsort((-true[kept], -iou[kept], place[kept]))]
-    return _Candidates(place[kept], true[kept], passed[kept])
+    candidates = np.flatnonzero(passed)
+    candidates = candidates[np.lexsort((-true[candidates], -iou[candidates], place[candidates]))]
+    return _Candidates(place[candidates], true[candidates], passed[candidates])
 
 
 def _match(

@@ -29,7 +29,7 @@ def read_image(values: Any, rules: APRules) -> ImageMatches:
     name, classes, scores, matched, ignored, target_classes, targets = values
     if name is not None and type(name) not in (str, int):
         raise ValueError(f"detections are of the image {name!r}")
-    known, ranges = len(rules.categories), len(rules.area_ranges)
+    category_count, ranges = len(rules.categories), len(rules.area_ranges)
     image = ImageMatches(
         name,
         read_counts(classes, (len(classes),), "classes"),
@@ -44,8 +44,10 @@ def read_image(values: Any, rules: APRules) -> ImageMatches:
         raise ValueError(f"detections have columns of {sorted(lengths)} values")
     steps = np.diff(image.classes)
     largest = max(image.classes.max(initial=0), image.target_classes.max(initial=0))
-    if largest >= known or (steps < 0).any() or (np.diff(image.target_classes) <= 0).any():
-        raise ValueError(f"detections have classes that are not ascending, or not below {known}")
+    if largest >= category_count or (steps < 0).any() or (np.diff(image.target_classes) <= 0).any():
+        raise ValueError(
+            f"detections have classes that are not ascending, or not below {category_count}"
+        )
     if (np.diff(image.scores)[steps == 0] > 0).any():
         raise ValueError("detections have scores that ascend within a class")
     if np.bincount(image.classes, minlength=1).max() > rules.max_detections[-1]:

@@ -154,7 +154,7 @@ def read_listed(array: Array, segments: Any, name: str) -> list[PanopticMap]:
     if len(lists) != len(images):
         raise ValueError(f"{name} has {len(images)} images and {len(lists)} lists of segments")
     return [
-        _listed(np.moveaxis(image, -1, 0) if has_colors else image[None], one, name)
+        _as_panoptic_map(np.moveaxis(image, -1, 0) if has_colors else image[None], one, name)
         for image, one in zip(images, lists, strict=True)
     ]
 
@@ -231,7 +231,7 @@ def _read_segment(segment: Any, name: str) -> tuple[Any, Any] | None:
     return segment.id, segment.label
 
 
-def _listed(planes: Array, segments: Sequence[Any], name: str) -> PanopticMap:
+def _as_panoptic_map(planes: Array, segments: Sequence[Any], name: str) -> PanopticMap:
     """Return an image of ids, or of their colors, with a list of its segments."""
     listed = read_list(segments, name)
 

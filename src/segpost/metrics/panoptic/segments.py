@@ -101,11 +101,11 @@ def _number(
     """Number the segments of a map, whose values are those of pairs, and check them."""
     keys, of_pair = _unique_rows(panoptic_map.keys_of(values))
     read = panoptic_map.read(keys)
-    found = classes.find(read.categories)
-    found[read.is_void] = VOID
-    _check_keys(panoptic_map, keys, read, found, classes, name)
-    is_segment = found != VOID
-    own = found[is_segment]
+    classes_of_keys = classes.find(read.categories)
+    classes_of_keys[read.is_void] = VOID
+    _check_keys(panoptic_map, keys, read, classes_of_keys, classes, name)
+    is_segment = classes_of_keys != VOID
+    own = classes_of_keys[is_segment]
     are_joined = merges_stuff or panoptic_map.listed is None
     if are_joined:
         instances = np.where(classes.is_thing[own], read.instances[is_segment], 0)
@@ -138,9 +138,9 @@ def _absent_classes(
     if not is_absent.any():
         return np.zeros(0, np.int64)
     ids, categories = listed.ids[is_absent], listed.categories[is_absent]
-    found = classes.find(categories)
-    if (found == UNKNOWN).any():
-        k = int((found == UNKNOWN).argmax())
+    labels = classes.find(categories)
+    if (labels == UNKNOWN).any():
+        k = int((labels == UNKNOWN).argmax())
         raise ValueError(
             f"{name}: segment {ids[k]} has the unknown category {categories[k]}; where it is void, "
             f"pass ignore_index={categories[k]}"
@@ -150,7 +150,7 @@ def _absent_classes(
             f"preds: {len(ids)} listed segments have no pixel, first id {ids[0]}; leave them out "
             "of the list"
         )
-    counted: Int64 = found[~listed.is_crowd[is_absent] & (found != VOID)]
+    counted: Int64 = labels[~listed.is_crowd[is_absent] & (labels != VOID)]
     return counted
 
 
@@ -158,7 +158,7 @@ def _check_keys(
     panoptic_map: PanopticMap,
     keys: Array,
     read: SegmentKeys,
-    found: Array,
+    classes_of_keys: Array,
     classes: PanopticClasses,
     name: str,
 ) -> None:
@@ -172,7 +172,7 @@ def _check_keys(
             f"{format_index(position)}; a map of ids must be saved without loss and resized by "
             "nearest neighbors; pixels of void have the id 0"
         )
-    bad = (found == UNKNOWN) & ~read.is_void
+    bad = (classes_of_keys == UNKNOWN) & ~read.is_void
     if bad.any():
         pixels, position, first = _locate(panoptic_map, keys, bad)
         category = int(read.categories[first])

@@ -148,13 +148,13 @@ def _images(scores: ScoreValues) -> dict[str, Any]:
         return {"image_summary": None, "images": None}
     images = scores.images
     miou, accuracy = as_jsonable((images.miou, images.pixel_accuracy), nan="null")
-    known = [value for value in miou if value is not None]
+    numbers = [value for value in miou if value is not None]
     interval = report_content.interval(scores)
     names = ("low", "high", "samples")
     return {
         "image_summary": {
             "count": len(miou),
-            "mean_miou": sum(known) / len(known) if known else None,
+            "mean_miou": sum(numbers) / len(numbers) if numbers else None,
             "quantiles": {
                 name: as_jsonable(images.quantile(q), nan="null") for name, q in QUANTILES.items()
             },

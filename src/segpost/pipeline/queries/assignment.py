@@ -47,15 +47,15 @@ def assign_queries(
     as_logits : bool
         Whether masks stay logits; not with `sigmoid_last`.
     """
-    kept = len(scores)
-    labels = context_of(masks.values).empty(geometry.size, label_dtype(kept + 1))
-    counts = np.empty((kept, len(COUNTS)), np.int64)
+    query_count = len(scores)
+    labels = context_of(masks.values).empty(geometry.size, label_dtype(query_count + 1))
+    counts = np.empty((query_count, len(COUNTS)), np.int64)
     registry.backend(labels, masks.values, operation="assign_queries").assign_queries(
         masks,
         geometry.grids,
         queries.astype(np.int32),
         scores,
-        np.full(kept, mask_threshold) if rules.weighs_mask_area else scores * mask_threshold,
+        np.full(query_count, mask_threshold) if rules.weighs_mask_area else scores * mask_threshold,
         as_logits,
         rules.sigmoid_last and not geometry.keeps_scores,
         rules.cuts_masks,

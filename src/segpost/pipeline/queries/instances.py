@@ -63,13 +63,13 @@ def segment_instances(
             overlap_threshold=overlap_threshold,
             as_logits=True,
         )
-    unique, kept = np.unique(queries, return_inverse=True)
+    unique, mask_index = np.unique(queries, return_inverse=True)
     mask_bits = _measure_masks(masks, unique, geometry, rules, mask_threshold)
-    scores = scores * mask_bits.means[kept]
-    chosen = np.flatnonzero((scores >= threshold) & mask_bits.is_visible[kept])
+    scores = scores * mask_bits.means[mask_index]
+    chosen = np.flatnonzero((scores >= threshold) & mask_bits.is_visible[mask_index])
     if not rules.best_class_only:
         chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
-    id_map, counts = _paint(kept[chosen], mask_bits, geometry, rules)
+    id_map, counts = _paint(mask_index[chosen], mask_bits, geometry, rules)
     return id_map, describe_segments(labels[chosen].tolist(), scores[chosen].tolist(), counts)
 
 

@@ -30,14 +30,14 @@ class Origin(NamedTuple):
     ----------
     command : str
         The command line.
-    made : datetime
+    time : datetime
         When, with its time zone.
     version : str
         Of segpost.
     """
 
     command: str
-    made: datetime
+    time: datetime
     version: str
 
 
@@ -140,10 +140,10 @@ def _format_links(sections: Sequence[Section]) -> str:
 def _format_origin(origin: Origin | None) -> str:
     if origin is None:
         return ""
-    made = origin.made.astimezone(timezone.utc)
+    utc_time = origin.time.astimezone(timezone.utc)
     return (
         f"<footer>\n<p>Made by <code>{escape_html(origin.command)}</code></p>\n"
-        f'<p><time datetime="{made:%Y-%m-%dT%H:%M:%SZ}">{made:%Y-%m-%d %H:%M} UTC</time>, '
+        f'<p><time datetime="{utc_time:%Y-%m-%dT%H:%M:%SZ}">{utc_time:%Y-%m-%d %H:%M} UTC</time>, '
         f"segpost {escape_html(origin.version)}</p>\n</footer>\n"
     )
 

@@ -16,15 +16,24 @@ cudaError_t forget(cudaError_t error) {
     return error;
 }
 
+// 13000 is version 13.0.
+std::string version_in_words(int version) {
+    return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
 // What the runtime says is meant for programmers; these are the usual states of a machine.
-const char *in_words(cudaError_t error) {
+std::string in_words(cudaError_t error) {
     int driver = 0;
     switch (error) {
     case cudaErrorInsufficientDriver:
         if (forget(cudaDriverGetVersion(&driver)) != cudaSuccess || driver == 0)
-            return "no NVIDIA driver is installed";
-        return "the NVIDIA driver is too old for the CUDA version that segpost was built with";
-    case cudaErrorNoDevice: return "no CUDA device is visible";
+            return "no NVIDIA driver is installed, or a container hides it (docker run --gpus all "
+                   "shows it)";
+        return "the NVIDIA driver is too old: it is for CUDA " + version_in_words(driver) +
+               ", and the kernels were built with CUDA " + version_in_words(CUDART_VERSION) +
+               ": install a newer driver";
+    case cudaErrorNoDevice:
+        return "no CUDA device is visible: the variable CUDA_VISIBLE_DEVICES hides devices";
     case cudaErrorInitializationError:
         return "CUDA does not start; in a process forked from one that used CUDA it cannot (use "
                "the start method \"spawn\")";
@@ -41,13 +50,21 @@ void require(cudaError_t error, const char *what) {
 
 } // namespace
 
-int device_count(const char *&problem) {
+int device_count(std::string &problem) {
     int count = 0;
     const cudaError_t error = forget(cudaGetDeviceCount(&count));
-    problem = error != cudaSuccess ? in_words(error)
-              : count == 0         ? in_words(cudaErrorNoDevice)
-                                   : nullptr;
-    return problem ? 0 : count;
+    if (error == cudaSuccess && count > 0) return count;
+    problem = in_words(error == cudaSuccess ? cudaErrorNoDevice : error);
+    return 0;
+}
+
+int capability(int device) {
+    int major = 0, minor = 0;
+    require(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+            "asking for the capability of a device");
+    require(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device),
+            "asking for the capability of a device");
+    return major * 10 + minor;
 }
 
 int device_of(const void *memory) {

@@ -104,14 +104,14 @@ class Grid:
         self.rows = np.empty((self.y.nodes, *shape), np.float32)
         self.below = np.empty((len(strips), *shape), np.float32)  # nodes of the next strip
 
-    def shared(self, strip: Strip) -> int:
+    def next_strip_row(self, strip: Strip) -> int:
         """Return the first row of nodes that belongs to the next strip."""
         last = strip.number + 1 == len(self.strips)
         return self.y.nodes if last else strip.y1 // self.y.step
 
     def clear(self, strip: Strip) -> None:
         """Set the nodes of a strip to zero."""
-        self.sums[strip.y0 // self.y.step : self.shared(strip)] = 0.0
+        self.sums[strip.y0 // self.y.step : self.next_strip_row(strip)] = 0.0
         self.below[strip.number] = 0.0
 
     def send(self, block: Block, values: Array) -> None:
@@ -124,7 +124,7 @@ class Grid:
             piece_of(self.before, block),
             self.sums,
             self.below[block.strip],
-            self.shared(self.strips[block.strip]),
+            self.next_strip_row(self.strips[block.strip]),
         )
 
     def receive(self, block: Block, values: Array) -> None:
@@ -141,7 +141,7 @@ class Grid:
     def join(self) -> None:
         """Add up the strips, and filter the nodes."""
         for strip in self.strips[:-1]:
-            self.sums[self.shared(strip)] += self.below[strip.number]
+            self.sums[self.next_strip_row(strip)] += self.below[strip.number]
         nodes, width, row = self.rows.shape
         flat = self.rows.reshape(-1, row)
 
@@ -159,7 +159,14 @@ def piece_of(factor: Array | None, block: Block) -> Array:
 
 @kernel
 def splat_grid(
-    values: Any, y0: Any, step: Any, weights: Any, before: Any, sums: Any, below: Any, shared: Any
+    values: Any,
+    y0: Any,
+    step: Any,
+    weights: Any,
+    before: Any,
+    sums: Any,
+    below: Any,
+    next_strip_row: Any,
 ) -> None:
     """Splat values of pixels to the nodes around them; row `shared` is summed in `below`."""
     row = values.shape[1]
@@ -179,7 +186,7 @@ def splat_grid(
         for side in range(2):
             factor, k = weights[0][y, side], y // step[0] + side
             if factor > 0.0:
-                node_row = below.ravel() if k == shared else sums[k].ravel()
+                node_row = below.ravel() if k == next_strip_row else sums[k].ravel()
                 for i in range(size):
                     node_row[i] += factor * flat[i]
 

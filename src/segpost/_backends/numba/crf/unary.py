@@ -10,7 +10,7 @@ import numpy as np
 from segpost._backends.numba.crf.rows import row_length
 from segpost._backends.numba.labels.probabilities import exp_negative
 from segpost._backends.numba.threads import kernel, run
-from segpost._backends.numba.tiles import packed
+from segpost._backends.numba.tiles import pack
 from segpost._backends.reference.crf import energies
 from segpost._core.arrays import widen
 from segpost._core.contract import Array, Unary, UnaryErrors
@@ -43,7 +43,7 @@ def read(unary: Unary, parts: Sequence[tuple[int, int]]) -> Logs:
     labels = len(unary.values)
     with np.errstate(over="ignore"):
         values = widen(unary.values, unary.kind).astype(np.float32, copy=False)
-    planes = packed(values.reshape(labels, -1))
+    planes = pack(values.reshape(labels, -1))
     logs = np.empty((planes.shape[1], row_length(labels)), np.float32)
     kind, clamp = UNARY_KINDS[unary.unary_kind], np.float32(unary.clamp)
 

@@ -100,7 +100,7 @@ def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -
         n, y0, y1 = strip
         image, start = logits.values[n], y0 * width
         if not (in_place and image.flags.c_contiguous):
-            image, start = tiles.packed(tiles.planes(logits, n, slice(y0, y1))), 0
+            image, start = tiles.pack(tiles.planes(logits, n, slice(y0, y1))), 0
         out, finish = rows(n, y0, y1)
         span = tiles.frozen(image.reshape(len(image), -1)), start, start + out.size
         if confidence is None:

@@ -35,7 +35,7 @@ def binarize_volume(
         values_of_channel = widen(logits.values[n, c], logits.kind)
         target = out[n, c] if values is None else out[n]
         count, first = _write_mask(
-            tiles.packed(values_of_channel),
+            tiles.pack(values_of_channel),
             *tables,
             tuple(sides(float(cutoffs[c]), axes.den, tiles.number(logits.kind))),
             cutoffs[c],

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from segpost._backends.numba.labels.operations import label
 from segpost._backends.numba.threads import kernel, run
-from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._backends.numba.tiles import frozen, pack, pieces
 from segpost._core.contract import VOID_STRATA, Array, LogitErrors, Logits
 from segpost._core.sampling import Axes
 
@@ -124,7 +124,7 @@ def coder(
 
         def look_up(labels: Array) -> Array:
             codes = np.empty(labels.size, kind)
-            translate(packed(labels).reshape(-1).view(number), table, codes)
+            translate(pack(labels).reshape(-1).view(number), table, codes)
             return frozen(codes)
 
         return look_up
@@ -141,7 +141,7 @@ def coder(
 
     def compare(labels: Array) -> Array:
         codes = np.empty(labels.size, kind)
-        values = packed(labels).reshape(-1).view(number)
+        values = pack(labels).reshape(-1).view(number)
         narrow(
             values, number.type(last), *lists, np.int32(ignored_code), np.int32(other_code), codes
         )
@@ -220,7 +220,7 @@ class Counter:
 
 def _bytes(labels: Array) -> Array:
     """Return one-byte labels as a flat array of uint8."""
-    return frozen(packed(labels).reshape(-1).view(np.uint8))
+    return frozen(pack(labels).reshape(-1).view(np.uint8))
 
 
 @kernel

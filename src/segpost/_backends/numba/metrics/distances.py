@@ -34,11 +34,11 @@ def surface_distances(
         for own, other in (maps, maps[::-1]):
             masks = [(own == c, other == c) for c in range(classes)]
             points.append(
-                _joined([definition.find_elements(*pair, elements, volume) for pair in masks])
+                _join([definition.find_elements(*pair, elements, volume) for pair in masks])
             )
             no_codes = np.empty(0, np.uint8)
             sites.append(
-                _joined(
+                _join(
                     [(definition.find_sites(one, elements, volume), no_codes) for one, _ in masks]
                 )
             )
@@ -60,7 +60,7 @@ def _surface_points(labels: Array, classes: int, volume: bool) -> Points:
     return offsets, points, np.empty(0, np.uint8)
 
 
-def _joined(parts: list[tuple[Array, Array]]) -> Points:
+def _join(parts: list[tuple[Array, Array]]) -> Points:
     offsets = np.cumsum([0, *(len(points) for points, _ in parts)], dtype=np.int64)
     points, codes = (np.concatenate(column) for column in zip(*parts, strict=True))
     return offsets, points.astype(np.int32), codes

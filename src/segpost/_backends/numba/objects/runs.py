@@ -8,7 +8,7 @@ import numpy as np
 
 from segpost._backends.numba.labels.operations import argmax
 from segpost._backends.numba.threads import kernel, run
-from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._backends.numba.tiles import frozen, pack, pieces
 from segpost._backends.reference.objects import runs_of_argmax
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
@@ -29,7 +29,7 @@ def find_runs(labels: Array, values: Array | None = None) -> Runs:
 
     def work(strip: tuple[int, int, int]) -> Runs:
         n, x0, x1 = strip
-        part = packed(labels[n, :, x0:x1]).view(f"u{labels.itemsize}")  # four types, not eight
+        part = pack(labels[n, :, x0:x1]).view(f"u{labels.itemsize}")  # four types, not eight
         counts = np.zeros(x1 - x0 + 1, np.int64)
         count_changes(part, counts)
         first = np.cumsum(counts)
@@ -40,7 +40,7 @@ def find_runs(labels: Array, values: Array | None = None) -> Runs:
         total = None
         if values is not None:
             total = np.zeros(size, np.float64)
-            add_values(frozen(packed(values[n, :, x0:x1])), bottom, first[:-1].copy(), total)
+            add_values(frozen(pack(values[n, :, x0:x1])), bottom, first[:-1].copy(), total)
         return Runs(column, top, bottom, label, total)
 
     runs_of_strips = run(work, strips, labels.size) if labels.size else []

@@ -65,7 +65,7 @@ def _find_table(
         ]
         if not agreements:
             return _find_correlated_table(context, ids, name, fitting, counts)
-        (before, after), _, table = max(agreements, key=lambda found: (found[0][1], found[1]))
+        (before, after), _, table = max(agreements, key=lambda entry: (entry[0][1], entry[1]))
         agreed = f": {before:.1%} of the pixels agree as they are, {after:.1%} if read so"
         return _as_result(context, "likely", table, ids, name, agreed)
     return _find_probable_table(context, ids, name, fitting)
@@ -84,8 +84,8 @@ def _find_correlated_table(
     """
     if not fitting:
         return None
-    found = [(*correlations(table, *counts), bits, table) for bits, table in fitting]
-    before, after, bits, table = max(found, key=lambda entry: entry[1:3])
+    entries = [(*correlations(table, *counts), bits, table) for bits, table in fitting]
+    before, after, bits, table = max(entries, key=lambda entry: entry[1:3])
     if max(before, after) < MIN_CORRELATION:
         return _find_probable_table(context, ids, name, fitting)
     if before > MAX_CORRELATION_SHARE * after:
@@ -103,7 +103,7 @@ def _find_probable_table(
     if not fitting:
         return None
     classes = context.classes
-    bits, table = max(fitting, key=lambda found: found[0])
+    bits, table = max(fitting, key=lambda entry: entry[0])
     has_palette = context.inputs.palette is not None or "largest_id" in table.detail
     is_known = classes is not None and bits >= LIKELY_BITS
     fits_few = len({str(other.detail) for _, other in fitting}) <= MAX_PALETTES

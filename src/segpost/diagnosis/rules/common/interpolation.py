@@ -99,15 +99,15 @@ def find_enlarged_ids(context: DiagnosticContext) -> RuleResult | None:
     nearest = next(context.iter_resized_labels(), None)
     if nearest is None:
         return None
-    kept = float((nearest == labels).mean())
+    nearest_agreement = float((nearest == labels).mean())
     for values in (np.rint(enlarged), np.floor(enlarged + 1e-4)):
         agreement = float((values == labels).mean())
-        if agreement >= MIN_ENLARGED and 1 - agreement < 0.2 * (1 - kept):
+        if agreement >= MIN_ENLARGED and 1 - agreement < 0.2 * (1 - nearest_agreement):
             return RuleResult(
                 "certain",
                 f"{agreement:.1%} of the labels are those of the {h} x {w} logits, enlarged with "
                 "interpolation between ids",
-                {"agreement": agreement, "agreement_of_logits": kept},
+                {"agreement": agreement, "agreement_of_logits": nearest_agreement},
             )
     return None
 

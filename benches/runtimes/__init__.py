@@ -1,0 +1,1 @@
+"""The post-processing of runtimes beside segpost: outside of their graphs, and inside."""

@@ -1,0 +1,1 @@
+"""The package of JavaScript beside onnxruntime-web."""

@@ -1,0 +1,1 @@
+"""Models whose graphs end in labels: what stands behind the logits is found and replaced."""

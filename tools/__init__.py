@@ -1,0 +1,1 @@
+"""What builds, checks and draws, and is no part of the package."""

@@ -1,0 +1,1 @@
+"""The package of JavaScript: its module, its palettes, its page."""

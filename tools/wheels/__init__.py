@@ -1,0 +1,1 @@
+"""The wheels of segpost for several platforms, built on one machine: `python -m tools.wheels`."""
