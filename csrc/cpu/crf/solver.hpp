@@ -23,6 +23,7 @@ class SEGPOST_EXPORT CrfOnLattice : public CrfInference {
   private:
     struct Run;
     bool read(const CancelToken &);
+    bool may_sample() const;
 
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;
