@@ -102,9 +102,9 @@ def smooth_problem() -> tuple[np.ndarray, np.ndarray]:
     """A picture in which many pixels share a vertex, large enough for parts of the pixels."""
     y, x = np.mgrid[:192, :201] / 24.0
     image = np.stack([np.sin(x), np.cos(y), np.sin(x + y)], axis=-1) * 60 + 128
-    logits = [1.5 * np.sin((k + 1) * x / 2 + k) + np.cos((k + 2) * y / 2) for k in range(9)]
+    logits = [1.5 * np.sin((k + 1) * x / 4 + k) + np.cos((k + 2) * y / 4) for k in range(9)]
     random = np.random.default_rng(4)
-    noisy = np.stack(logits) + random.normal(0, 0.7, (9, *x.shape))
+    noisy = np.stack(logits) + random.normal(0, 0.1, (9, *x.shape))
     return segpost.softmax(noisy.astype(np.float32)), image.astype(np.uint8)
 
 
@@ -113,7 +113,10 @@ def test_parts_of_the_pixels_are_near_all_of_them(fast_backend: str) -> None:
     p, image = smooth_problem()
     crf = DenseCRF()
     whole = crf.refine(p, image, trace=True).probabilities
-    near(crf(p, image), whole, 1e-3)
+    plain = crf(p, image)
+    near(plain, whole, 2e-3)
+    if fast_backend.startswith("native"):
+        assert (plain != whole).any()
     assert_array_equal(DenseCRF(iterations=2)(p, image), DenseCRF(iterations=2)(p, image))
 
 

@@ -301,9 +301,28 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
         cancelled);
 }
 
+// Whether the best labels of pixels beside each other often differ. Only before labels are packed.
+bool CrfOnLattice::is_rough() const {
+    constexpr std::int64_t rows_apart = 16, pairs_per_difference = 8;
+    const std::int64_t labels = unary_.labels;
+    std::int64_t pairs = 0, differences = 0;
+    for (const CrfTile &tile : tiles_)
+        for (std::int64_t y = tile.y0; y < tile.y1; y += rows_apart) {
+            const float *row = logs_.data() + (tile.first + (y - tile.y0) * tile.width()) * labels;
+            const auto best = [&](std::int64_t x) {
+                return std::max_element(row + x * labels, row + (x + 1) * labels) - row -
+                       x * labels;
+            };
+            for (std::int64_t x = 0; x + 1 < tile.width(); x += 2, ++pairs)
+                differences += best(x) != best(x + 1);
+        }
+    return differences * pairs_per_difference > pairs;
+}
+
 // Whether a quarter of the pixels says enough of the others for an iteration that is not among the
 // last: where terms attract, as those that repel would go on to and fro between the quarters;
-// where several pixels share a vertex, and none has a node of its own; and where it is worth it.
+// where several pixels share a vertex, and none has a node of its own; where pixels are like those
+// beside them; and where it is worth it.
 bool CrfOnLattice::may_sample() const {
     constexpr std::int64_t pixels_per_vertex = 2, many_pixels = 1 << 15;
     if (!std::isfinite(reach_) || unary_.d != 1 || unary_.pixels() < many_pixels) return false;
@@ -311,9 +330,10 @@ bool CrfOnLattice::may_sample() const {
                        [&](const auto &lattice) {
                            return lattice->vertices * pixels_per_vertex <= unary_.pixels();
                        }) &&
-           std::all_of(grids_.begin(), grids_.end(), [](const auto &grid) {
-               return grid->view.step_y > 1 && grid->view.step_x > 1;
-           });
+           std::all_of(
+               grids_.begin(), grids_.end(),
+               [](const auto &grid) { return grid->view.step_y > 1 && grid->view.step_x > 1; }) &&
+           !is_rough();
 }
 
 bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
@@ -324,15 +344,16 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
     kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
     Run here(*this, cancelled);
     here.set_up(trace || tolerance >= 0);
-    if (!here.pack()) return false;
     CrfPass &pass = here.pass;
+    // The pixels of every 2 x 2 take turns, except in the last iterations.
+    constexpr CrfSample turns[] = {{2, 0, 0}, {2, 1, 1}, {2, 0, 1}, {2, 1, 0}};
+    constexpr std::int64_t whole_passes = 3, most_sampled = 7;
+    const std::int64_t sampled =
+        !pass.kept && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
+    if (!here.pack()) return false;
     pass.start = start;
     const float shift = pass.shift;
     bool written = false;
-    // The pixels of every 2 x 2 take turns.
-    constexpr CrfSample turns[] = {{2, 0, 0}, {2, 1, 1}, {2, 0, 1}, {2, 1, 0}};
-    constexpr std::int64_t whole_passes = 3; // whose Q goes on to messages
-    const std::int64_t sampled = !pass.kept && may_sample() ? iterations - whole_passes : 0;
     for (std::int64_t done = 0;; ++done) {
         const bool last = done == iterations;
         pass.first = done == 0;

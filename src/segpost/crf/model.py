@@ -262,9 +262,10 @@ class DenseCRF(Settings):
     with a small share.
 
     In images of at least 32,768 pixels of which several share a vertex, the native backend lets one
-    pixel of every 2 x 2 stand for all four in the iterations before the last three, each pixel in
-    its turn. A trace, a tolerance, negative weights, a matrix, ``own_term=False``, a volume, and a
-    Gaussian of less than 3 pixels need all pixels in every iteration.
+    pixel of every 2 x 2 stand for all four in the first seven iterations, but not in the last
+    three, each pixel in its turn. Probabilities that differ from pixel to pixel, a trace, a
+    tolerance, negative weights, a matrix, ``own_term=False``, a volume, and a Gaussian of less than
+    3 pixels need all pixels in every iteration.
 
     With ``own_term=False`` the lattice is inexact where few pixels have a like color, and needs
     ``quality="high"`` with a bilateral term. Labels that differ from "exact", on 96 x 96 pixels of
