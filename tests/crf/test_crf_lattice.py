@@ -78,7 +78,7 @@ def test_backends_choose_the_same_recipe(share: int, height: int) -> None:
     p = segpost.softmax(random.normal(0, 1.5, (3, height, 144)).astype(np.float32))
     results = []
     for backend in ("native", "numba"):
-        with segpost.use_backend(backend):  # type: ignore[arg-type]
+        with segpost.use_backend(backend):
             results.append(DenseCRF(iterations=1)(p, image))
     near(results[0], results[1], 1e-4)
 
@@ -93,7 +93,7 @@ def test_any_number_of_labels(labels: int, settings: dict[str, Any]) -> None:
         settings = {"compatibility": 1 - np.eye(labels)}
     results = []
     for backend in ("native", "numba"):
-        with segpost.use_backend(backend):  # type: ignore[arg-type]
+        with segpost.use_backend(backend):
             results.append(DenseCRF(**{"iterations": 1, **settings})(p, image))
     near(results[0], results[1], 1e-4)
 

@@ -257,15 +257,12 @@ class DenseCRF(Settings):
 
     The error of "exact" is that from the float64 reference, on a small image. "fast" is the lattice
     of pydensecrf; "high" has several times as many vertices, which costs most where an image has
-    many colors and sigmas are small. "default" adapts the spacing of the vertices to the share of
-    pixels that are unlike the pixels beside them, and is "high" for images of up to 32,768 pixels
-    with a small share.
-
-    In images of at least 32,768 pixels of which several share a vertex, the native backend lets one
-    pixel of every 2 x 2 stand for all four in the first seven iterations, but not in the last
-    three, each pixel in its turn. Probabilities that differ from pixel to pixel, a trace, a
-    tolerance, negative weights, a matrix, ``own_term=False``, a volume, and a Gaussian of less than
-    3 pixels need all pixels in every iteration.
+    many colors and sigmas are small. "default" adapts to the share of pixels that are unlike those
+    beside them, and is "high" for images of up to 32,768 pixels with a small share. In larger ones,
+    where several pixels share a vertex, the native backend lets one pixel of every 2 x 2, each in
+    its turn, stand for all four in up to seven iterations before the last three; but not where
+    probabilities differ from pixel to pixel, nor with a trace, a tolerance, negative weights, a
+    matrix, ``own_term=False``, a volume, or a Gaussian of less than 3 pixels.
 
     With ``own_term=False`` the lattice is inexact where few pixels have a like color, and needs
     ``quality="high"`` with a bilateral term. Labels that differ from "exact", on 96 x 96 pixels of
@@ -358,7 +355,7 @@ class DenseCRF(Settings):
             As in `dense_crf`.
         trace : bool
             Whether to compute the free energy and the largest change of every iteration, which
-            takes time. All pixels are used in every iteration then, see the notes of `DenseCRF`.
+            takes time, as all pixels are then used in every iteration.
 
         Returns
         -------
