@@ -6,62 +6,107 @@
 
 namespace segpost {
 
-Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
-                const std::vector<float> &scale, const Naming &naming, std::int64_t h,
-                const CrfTile &tile, Lattice &lattice) {
-    const std::int64_t n = lattice.view.corners, d = n - 1, pitch = (tile.width() + 15) / 16 * 16;
-    const Memory memory = allocate(8 * pitch * n);
-    std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
-    float *weight = reinterpret_cast<float *>(simplex + pitch * n);
-    Keys vertices(d, naming.unique), simplices(n, naming.unique);
-    simplices.reserve(static_cast<std::size_t>(tile.pixels()) / 4);
-    std::vector<std::uint16_t> corner_of; // [simplices, n]
-    std::vector<std::int32_t> name(static_cast<std::size_t>(n)), key(name), by_rank(name);
-    std::uint64_t all = 0;
-    for (std::int64_t i = 0; i < d; ++i) all += naming.factor[i];
+namespace {
+
+// The simplices of a tile: their corners, which are vertices of the tile.
+template <int fixed> class Simplices {
+  public:
+    Simplices(std::int64_t corners, const Naming &naming, std::int64_t pixels)
+        : naming_(naming), corners_(corners), vertices_(corners - 1, naming.unique),
+          simplices_(corners, naming.unique) {
+        simplices_.reserve(static_cast<std::size_t>(pixels) / 4);
+        for (std::int64_t i = 0; i < corners - 1; ++i) all_ += naming.factor[i];
+    }
+    // Of the simplex of this name, whose coordinates are those of corner 0 plus their ranks.
+    const std::uint16_t *corners_of(std::uint64_t name, const std::int32_t *simplex) {
+        const std::uint32_t known = simplices_.size(), id = simplices_.add(name, simplex);
+        if (id == known) add(simplex);
+        return corner_of_.data() + id * n();
+    }
+    Keys &vertices() { return vertices_; }
+    std::int64_t n() const { return fixed ? fixed : corners_; }
+
+  private:
+    const Naming &naming_;
+    std::int64_t corners_;
+    Keys vertices_, simplices_;
+    std::uint64_t all_ = 0;                // the step of a name where all coordinates go one on
+    std::vector<std::uint16_t> corner_of_; // [simplices, corners]
+
     // Corner 0, then one coordinate after the other, by falling rank, stays d behind as the others
     // go one on.
-    const auto new_simplex = [&] {
-        for (std::int64_t i = 0; i < n; ++i) {
-            const std::int32_t rest = name[i] % static_cast<std::int32_t>(n);
-            const std::int32_t rank = rest < 0 ? rest + static_cast<std::int32_t>(n) : rest;
-            key[i] = name[i] - rank;
-            by_rank[rank] = static_cast<std::int32_t>(i);
+    void add(const std::int32_t *simplex) {
+        const auto count = static_cast<std::int32_t>(n());
+        std::array<std::int32_t, most_features + 1> key, by_rank;
+        for (std::int32_t i = 0; i < count; ++i) {
+            const std::int32_t rest = simplex[i] % count, rank = rest < 0 ? rest + count : rest;
+            key[i] = simplex[i] - rank;
+            by_rank[rank] = i;
         }
-        std::uint64_t vertex = naming.of(key.data(), d);
-        for (std::int64_t k = 0; k < n; ++k) {
-            corner_of.push_back(static_cast<std::uint16_t>(vertices.add(vertex, key.data())));
-            const std::int32_t last = by_rank[d - k];
-            vertex += all;
-            if (last < d) vertex -= naming.factor[last] * static_cast<std::uint64_t>(n);
-            if (naming.unique) continue;
-            for (std::int64_t i = 0; i < n; ++i) ++key[i];
-            key[last] -= static_cast<std::int32_t>(n);
+        std::uint64_t name = naming_.of(key.data(), count - 1);
+        for (std::int32_t k = 0; k < count; ++k) {
+            corner_of_.push_back(static_cast<std::uint16_t>(vertices_.add(name, key.data())));
+            const std::int32_t last = by_rank[count - 1 - k];
+            name += all_;
+            if (last < count - 1) name -= naming_.factor[last] * static_cast<std::uint64_t>(count);
+            if (naming_.unique) continue;
+            for (std::int32_t i = 0; i < count; ++i) ++key[i];
+            key[last] -= count;
         }
-    };
-    std::uint64_t last = 0;
-    std::uint32_t id = nobody;
+    }
+};
+
+template <int fixed> Keys embed_pixels(const PairwiseJob &job, const std::vector<double> &origin,
+                                       const std::vector<float> &scale, const Naming &naming,
+                                       std::int64_t h, const CrfTile &tile, Lattice &lattice) {
+    const std::int64_t pitch = (tile.width() + 15) / 16 * 16;
+    Simplices<fixed> simplices(lattice.view.corners, naming, tile.pixels());
+    const std::int64_t n = simplices.n();
+    const Memory memory = allocate(8 * pitch * n);
+    std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
+    float *weights = reinterpret_cast<float *>(simplex + pitch * n);
+    std::array<std::int32_t, most_features + 1> here;
+    // Names of the pixels of the line above, which often share their simplex, as neighbours do.
+    std::vector<std::uint64_t> names(static_cast<std::size_t>(tile.width()));
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
         kernels().crf_embed(job, origin.data(), scale.data(), h, y, tile.x0, tile.width(), simplex,
-                            weight, pitch);
+                            weights, pitch);
         const std::int64_t first = tile.first + (y - tile.y0) * tile.width();
-        for (std::int64_t x = 0; x < tile.width(); ++x) {
-            for (std::int64_t i = 0; i < n; ++i) name[i] = simplex[i * pitch + x];
-            const std::uint64_t here = naming.of(name.data(), n);
-            if (id == nobody || here != last || !naming.unique) { // pixels often share theirs
-                const std::uint32_t known = simplices.size();
-                id = simplices.add(here, name.data());
-                if (id == known) new_simplex();
-                last = here;
-            }
-            const std::int64_t at = (first + x) * n;
+        std::uint16_t *corner = lattice.corner.data() + first * n;
+        float *weight = lattice.weight.data() + first * n;
+        for (std::int64_t x = 0; x < tile.width(); ++x, corner += n, weight += n) {
+            for (std::int64_t i = 0; i < n; ++i) here[i] = simplex[i * pitch + x];
+            const std::uint64_t name = naming.of(here.data(), n);
+            const std::uint16_t *from = nullptr;
+            if (naming.unique && x && names[x - 1] == name)
+                from = corner - n;
+            else if (naming.unique && y > tile.y0 && names[x] == name)
+                from = corner - tile.width() * n;
+            else
+                from = simplices.corners_of(name, here.data());
+            names[x] = name;
             for (std::int64_t k = 0; k < n; ++k) {
-                lattice.corner[at + k] = corner_of[id * n + k];
-                lattice.weight[at + k] = weight[k * pitch + x];
+                corner[k] = from[k];
+                weight[k] = weights[k * pitch + x];
             }
         }
     }
-    return vertices;
+    return std::move(simplices.vertices());
+}
+
+} // namespace
+
+Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
+                const std::vector<float> &scale, const Naming &naming, std::int64_t h,
+                const CrfTile &tile, Lattice &lattice) {
+    const auto with = [&](auto embed) {
+        return embed(job, origin, scale, naming, h, tile, lattice);
+    };
+    switch (lattice.view.corners) {
+    case 3: return with(embed_pixels<3>);
+    case 6: return with(embed_pixels<6>);
+    default: return with(embed_pixels<0>);
+    }
 }
 
 Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::int64_t corners,
@@ -332,12 +377,13 @@ std::vector<std::uint32_t> Vertices::chains_along(std::int64_t axis) const {
         follows[row_[i]] = adjacent.follows[i];
         if (adjacent.after[i] != nobody) next[row_[i]] = row_[adjacent.after[i]];
     }
-    chain.reserve(size());
+    chain.reserve(size() + chain_margin);
     for (std::uint32_t row = 0; row < rows_; ++row) {
         if (follows[row] || next[row] == nobody) continue;
         chain.push_back(row | chain_start);
         for (std::uint32_t at = next[row]; at != nobody; at = next[at]) chain.push_back(at);
     }
+    chain.insert(chain.end(), chain_margin, chain_start);
     return chain;
 }
 

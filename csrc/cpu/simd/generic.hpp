@@ -115,6 +115,10 @@ inline void transpose_classes(const float *from, std::int64_t step, float *to, s
 template <class H> inline void widen_float16(const H *, float *) {}
 template <class H> inline void narrow_float16(const float *, H *) {}
 
+// The same of one vector, of a level that converts float16 at all.
+template <class V, class H> inline V load_float16(const H *) { return V{}; }
+template <class V, class H> inline void store_float16(H *, V) {}
+
 // The functions that follow do a multiple of 16 of `count` elements and return how many.
 
 // Labels as bytes, 255 for what is not in 0..254. Sets `odd` where that is not `void_value`, if

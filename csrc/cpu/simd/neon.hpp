@@ -78,6 +78,12 @@ inline void narrow_float16(const float *from, Float16 *to) {
     store(to,
           vcvt_high_f16_f32(vcvt_f16_f32(load<float32x4_t>(from)), load<float32x4_t>(from + 4)));
 }
+template <> inline F4 load_float16<F4>(const Float16 *from) {
+    return (F4)vcvt_f32_f16(load<float16x4_t>(from));
+}
+template <> inline void store_float16(Float16 *to, F4 v) {
+    store(to, vcvt_f16_f32((float32x4_t)v));
+}
 
 } // namespace
 } // namespace segpost::SEGPOST_LEVEL

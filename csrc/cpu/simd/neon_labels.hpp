@@ -1,4 +1,5 @@
-// Labels on AArch64: which of them differ, as bytes, and as colors. Only included by the header of that level.
+// Labels on AArch64: which of them differ, as bytes, and as colors. Only included by the header of
+// that level.
 #pragma once
 
 #include "cpu/simd/generic.hpp"

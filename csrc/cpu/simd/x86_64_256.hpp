@@ -17,6 +17,19 @@ template <> inline F4 fma(F4 a, F4 b, F4 c) {
 template <> inline F8 fma(F8 a, F8 b, F8 c) {
     return (F8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
+template <> inline F4 load_float16<F4>(const Float16 *from) {
+    return (F4)_mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from)));
+}
+template <> inline F8 load_float16<F8>(const Float16 *from) {
+    return (F8)_mm256_cvtph_ps(load<__m128i>(from));
+}
+template <> inline void store_float16(Float16 *to, F4 v) {
+    _mm_storel_epi64(reinterpret_cast<__m128i *>(to),
+                     _mm_cvtps_ph((__m128)v, _MM_FROUND_TO_NEAREST_INT));
+}
+template <> inline void store_float16(Float16 *to, F8 v) {
+    store(to, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+}
 template <> inline bool any(I8 m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
 template <> inline std::uint32_t mask_bits(I8 m) {
     return static_cast<std::uint32_t>(_mm256_movemask_ps((__m256)m));

@@ -64,6 +64,13 @@ inline void narrow_float16(const float *from, Float16 *to) {
     store(to, _mm512_cvtps_ph(load<__m512>(from), _MM_FROUND_TO_NEAREST_INT));
 }
 
+template <> inline F16 load_float16<F16>(const Float16 *from) {
+    return (F16)_mm512_cvtph_ps(load<__m256i>(from));
+}
+template <> inline void store_float16(Float16 *to, F16 v) {
+    store(to, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+}
+
 // A quarter of a vector is a pixel until the quarters of two vectors are exchanged twice.
 template <> inline void transpose_classes<F16>(const float *from, std::int64_t step, float *to,
                                                std::int64_t pitch) {
