@@ -24,14 +24,17 @@ void use_device(int device, int &before) {
 
 // As little as was asked for, so that a sanitizer sees who goes beyond; aligned as cudaMalloc does.
 void *allocate(std::size_t bytes) {
-    void *memory = nullptr;
+    void *memory = watched_memory(bytes);
+    if (memory) return memory;
     if (posix_memalign(&memory, 256, bytes ? bytes : 1) != 0)
         throw std::runtime_error("allocating " + std::to_string(bytes) + " bytes on the device");
     std::memset(memory, 0xa5, bytes); // nobody may count on it
     return memory;
 }
 
-void release(void *memory) { std::free(memory); }
+void release(void *memory) {
+    if (!is_watched(memory)) std::free(memory);
+}
 
 void copy_in(void *to, const void *from, std::size_t bytes, std::uintptr_t) {
     record_work("upload", static_cast<std::int64_t>(bytes));

@@ -72,8 +72,9 @@ void launch(Stream, dim3 grid, dim3 block, std::size_t shared, void (*kernel)(Pa
             const Arguments &...arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
     const std::tuple<std::decay_t<Parameters>...> values(static_cast<Parameters>(arguments)...);
-    record_kernel(reinterpret_cast<const void *>(kernel), grid, block, shared);
+    begin_kernel(reinterpret_cast<const void *>(kernel), grid, block, shared);
     run_grid(grid, block, shared, [&] { std::apply(kernel, values); });
+    end_kernel();
 }
 
 inline void fill_zero(Stream, void *to, std::size_t bytes) {
@@ -216,21 +217,25 @@ template <class T> T __ldg(const T *from) { return *from; }
 template <class T> void __stcs(T *to, T value) { *to = value; }
 
 template <class T> T atomicAdd(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     *to = static_cast<T>(old + value);
     return old;
 }
 template <class T> T atomicMax(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     if (value > old) *to = value;
     return old;
 }
 template <class T> T atomicMin(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     if (value < old) *to = value;
     return old;
 }
 template <class T> T atomicOr(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     *to = old | value;
     return old;

@@ -11,8 +11,6 @@ from functools import lru_cache
 from types import ModuleType
 from typing import NamedTuple
 
-START = "emulated_start_recording"
-
 
 class Launch(NamedTuple):
     """A kernel in a grid of so many blocks; else a copy, a sort or sums, and their size."""
@@ -22,6 +20,12 @@ class Launch(NamedTuple):
     threads: int = 0  # of a block
     shared: int = 0  # bytes of a block, beside what the kernel itself declares
     size: int = 0  # bytes of a copy; numbers that are sorted or summed
+    # Of kernels that are watched, in bytes of whole sectors of 32.
+    read: int = 0
+    written: int = 0
+    touched_by_blocks: int = 0  # each sector counts once a block
+    atomics: int = 0  # on global memory
+    signature: str = ""  # of a kernel: names of two may be the same
 
     @property
     def is_kernel(self) -> bool:
@@ -41,16 +45,21 @@ def list_symbols(path: str) -> dict[int, str]:
     return symbols
 
 
-def name_of(symbol: str) -> str:
+def signature_of(symbol: str) -> str:
+    """A function as a compiler names it, without namespaces."""
+    return re.sub(
+        r"^void |\(anonymous namespace\)::|_GLOBAL__N_\w*::|segpost::(gpu::)?", "", symbol
+    )
+
+
+def name_of(signature: str) -> str:
     """A kernel's name with its template arguments: `fill<unsigned char>`."""
-    plain = symbol.replace("(anonymous namespace)::", "").replace("segpost::gpu::", "")
-    plain = re.sub(r"^void ", "", plain)
     depth = 0
-    for i, letter in enumerate(plain):
+    for i, letter in enumerate(signature):
         depth += (letter == "<") - (letter == ">")
         if letter == "(" and depth == 0:
-            return plain[:i]
-    return plain
+            return signature[:i]
+    return signature
 
 
 def set_limits(module: ModuleType, processors: int, shared: int, all_shared: int) -> None:
@@ -65,7 +74,7 @@ def record_launches(module: ModuleType) -> Iterator[list[Launch]]:
     library = ctypes.CDLL(module.__file__)
     library.emulated_stop_recording.restype = ctypes.c_char_p
     launches: list[Launch] = []
-    getattr(library, START)()
+    library.emulated_start_recording()
     try:
         yield launches
     finally:
@@ -75,7 +84,11 @@ def record_launches(module: ModuleType) -> Iterator[list[Launch]]:
     for line in text.splitlines():
         name, *numbers = line.split("\t")
         if name == "kernel":
-            offset, blocks, threads, shared = map(int, numbers)
-            launches.append(Launch(name_of(symbols[origin + offset]), blocks, threads, shared))
+            offset, blocks, threads, shared, read, written, by_blocks, atomics = map(int, numbers)
+            signature = signature_of(symbols[origin + offset])
+            launches.append(
+                Launch(name_of(signature), blocks, threads, shared, 0, read, written, by_blocks,
+                       atomics, signature)
+            )  # fmt: skip
         else:
             launches.append(Launch(name, size=int(numbers[0])))
