@@ -27,6 +27,7 @@ from benches.harness.scenes import refinable
 RESULTS = Path(__file__).parent / "results"
 CLASSES, LOW, FULL = 19, (128, 256), (1024, 2048)
 REPEATS = 20  # calls between two events
+FEW = 4  # likewise, of calls that wait for the CPU
 OURS, COPIED = "segpost", "segpost on the CPU"
 
 
@@ -191,6 +192,7 @@ def query_heads(torch: Any) -> list[Job]:
             f"query head, {task}",
             {OURS: partial(segment, task, False), COPIED: partial(segment, task, True)},
             0,
+            FEW,
         )
         for task in queries.TASKS
     ]
@@ -204,7 +206,7 @@ def regions_of_labels(noise: Any, stripes: Any) -> Job:
         OURS: lambda: segpost.regions(labels),
         COPIED: lambda: segpost.regions(labels.cpu()),
     }
-    return Job("regions of labels", calls, 0)
+    return Job("regions of labels", calls, 0, FEW)
 
 
 def refinements(torch: Any) -> list[Job]:

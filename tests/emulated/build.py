@@ -26,9 +26,13 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "c++"))
 
 
-def build(*flags: str) -> ModuleType:
+# The compiler calls a function at every access of a kernel to memory: see traffic.cpp.
+WATCHED = ("-fsanitize=thread", "--param=tsan-instrument-func-entry-exit=0")
+
+
+def build(*flags: str, kernel_flags: tuple[str, ...] = ()) -> ModuleType:
     """The module, compiled once for each state of the sources and flags."""
-    path = compile_library(*flags)
+    path = compile_library(*flags, kernel_flags=kernel_flags)
     spec = importlib.util.spec_from_file_location("_cuda", path)
     assert spec is not None
     assert spec.loader is not None
@@ -37,8 +41,8 @@ def build(*flags: str) -> ModuleType:
     return module
 
 
-def compile_library(*flags: str) -> Path:
-    """The shared library, in a folder for such things."""
+def compile_library(*flags: str, kernel_flags: tuple[str, ...] = ()) -> Path:
+    """The shared library, in a folder for such things; `kernel_flags` are for kernels alone."""
     options = [*FLAGS, *(flags or ("-O2",))]
     sources = [
         *sorted(p for p in (SOURCES / "cuda").rglob("*.cu") if PLATFORM not in p.parents),
@@ -46,7 +50,9 @@ def compile_library(*flags: str) -> Path:
         SOURCES / "bindings" / "gil.cpp",
         *sorted(HERE.glob("*.cpp")),
     ]
-    state = hashlib.sha256(repr((options, os.environ.get("CXX"), sysconfig.get_paths())).encode())
+    state = hashlib.sha256(
+        repr((options, kernel_flags, os.environ.get("CXX"), sysconfig.get_paths())).encode()
+    )
     watched = [SOURCES / "cuda", SOURCES / "ops", SOURCES / "bindings", HERE]
     for path in sorted(p for folder in watched for p in folder.rglob("*") if p.suffix != ".pyc"):
         if path.is_file():
@@ -56,12 +62,14 @@ def compile_library(*flags: str) -> Path:
     if not path.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            _compile(sources, options, Path(scratch) / path.name)
+            _compile(sources, options, kernel_flags, Path(scratch) / path.name)
             os.replace(Path(scratch) / path.name, path)
     return path
 
 
-def _compile(sources: list[Path], flags: list[str], library: Path) -> None:
+def _compile(
+    sources: list[Path], flags: list[str], kernel_flags: tuple[str, ...], library: Path
+) -> None:
     import pybind11
 
     includes = [
@@ -74,6 +82,7 @@ def _compile(sources: list[Path], flags: list[str], library: Path) -> None:
     def compile_one(source: Path) -> str:
         target = str(library.parent / f"{source.parent.name}-{source.name}.o")
         own = ["-fno-exceptions"] if source.stem == "gil" else []  # as in CMakeLists.txt
+        own += kernel_flags if source.suffix == ".cu" else ()
         options = [*flags, *own, *includes]
         _run(compiler() or "c++", *options, "-c", "-x", "c++", str(source), "-o", target)
         return target

@@ -66,6 +66,7 @@ class Machine {
             position.block.x = static_cast<unsigned>(at % grid.x);
             position.block.y = static_cast<unsigned>(at / grid.x % grid.y);
             position.block.z = static_cast<unsigned>(at / grid.x / grid.y);
+            begin_block();
             run_block(std::size_t{block.x} * block.y * block.z, reversed);
         }
     }

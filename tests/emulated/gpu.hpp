@@ -14,6 +14,8 @@
 #include <tuple>
 #include <type_traits>
 
+#include "launches.hpp"
+
 #define __global__
 #define __device__
 #define __host__
@@ -70,15 +72,22 @@ void launch(Stream, dim3 grid, dim3 block, std::size_t shared, void (*kernel)(Pa
             const Arguments &...arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
     const std::tuple<std::decay_t<Parameters>...> values(static_cast<Parameters>(arguments)...);
+    begin_kernel(reinterpret_cast<const void *>(kernel), grid, block, shared);
     run_grid(grid, block, shared, [&] { std::apply(kernel, values); });
+    end_kernel();
 }
 
-inline void fill_zero(Stream, void *to, std::size_t bytes) { std::memset(to, 0, bytes); }
+inline void fill_zero(Stream, void *to, std::size_t bytes) {
+    record_work("memset", static_cast<std::int64_t>(bytes));
+    std::memset(to, 0, bytes);
+}
 
 inline void upload(Stream, void *to, const void *from, std::size_t bytes) {
+    record_work("upload", static_cast<std::int64_t>(bytes));
     if (bytes) std::memcpy(to, from, bytes);
 }
 inline void copy_across(Stream, void *to, const void *from, std::size_t bytes) {
+    record_work("copy", static_cast<std::int64_t>(bytes));
     if (bytes) std::memcpy(to, from, bytes);
 }
 
@@ -90,7 +99,7 @@ struct Limits {
     std::size_t shared;     // bytes, of a block
     std::size_t all_shared; // of a processor
 };
-inline Limits limits() { return {2, 64 << 10, 64 << 10}; }
+Limits limits();
 
 template <class T> T *dynamic_shared() { return static_cast<T *>(shared_memory()); }
 
@@ -208,21 +217,25 @@ template <class T> T __ldg(const T *from) { return *from; }
 template <class T> void __stcs(T *to, T value) { *to = value; }
 
 template <class T> T atomicAdd(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     *to = static_cast<T>(old + value);
     return old;
 }
 template <class T> T atomicMax(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     if (value > old) *to = value;
     return old;
 }
 template <class T> T atomicMin(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     if (value < old) *to = value;
     return old;
 }
 template <class T> T atomicOr(T *to, std::common_type_t<T> value) {
+    segpost::gpu::see_atomic(to);
     const T old = *to;
     *to = old | value;
     return old;

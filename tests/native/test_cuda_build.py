@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ import pytest
 
 import segpost
 from segpost._core import cuda_module
+from tools.gpu_costs.machine_code import find_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "csrc" / "cuda").glob("*/*.cu"))  # not those of the platform
@@ -46,11 +46,8 @@ def nvcc(source: Path, *flags: str) -> str:
 
 
 def tool(name: str) -> str:
-    """A tool of CUDA's: on the path, or of the wheels nvidia-cuda-cuobjdump and -nvdisasm."""
-    spec = importlib.util.find_spec("nvidia")
-    folders = [] if spec is None else list(spec.submodule_search_locations or ())
-    beside = [str(found) for folder in folders for found in Path(folder).glob(f"cu*/bin/{name}")]
-    path = shutil.which(name) or next(iter(beside), None)
+    """A tool of CUDA's."""
+    path = find_tool(name)
     if path is None:
         pytest.skip(f"no {name}")
     return path

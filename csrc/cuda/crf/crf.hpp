@@ -46,11 +46,14 @@ struct Messages {
     const float *own = nullptr; // [pixels] what a pixel sends itself, to be taken out
 };
 
+class Schedule;
+
 class Term {
   public:
     virtual ~Term() = default;
-    // What pixels of Q get from one another, into `messages.rows`. Without q all have one value, 1.
-    virtual void filter(const float *q, Quads rows) = 0;
+    // Schedules what pixels of Q get from one another, into `messages.rows`. Without q all have one
+    // value, 1.
+    virtual void filter(const float *q, Schedule &) = 0;
     virtual void reserve(Quads rows) = 0;
 
     Messages messages;
@@ -114,9 +117,5 @@ struct SoftmaxOptions {
 constexpr int softmax_blocks = 256;
 void softmax_of_messages(const float *messages, float *q, std::int64_t pixels, Quads rows,
                          const SoftmaxOptions &, const Workspace &);
-
-// rows[v] becomes matrix^T rows[v], into `to`.
-void mix(const float *matrix, const float *from, float *to, std::int64_t count, Quads rows,
-         const Workspace &);
 
 } // namespace segpost::gpu

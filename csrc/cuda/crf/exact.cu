@@ -3,6 +3,7 @@
 // rounding.
 #include "cuda/crf/features.hpp"
 #include "cuda/crf/rows.hpp"
+#include "cuda/crf/stages.hpp"
 #include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/sorting.hpp"
 
@@ -195,7 +196,7 @@ class Exactly : public Term {
         pairs_ = {features.count, pixels, tiles, own, limit, values, boxes, order, nullptr};
         float *in = workspace.alloc<float>(pixels), *out = workspace.alloc<float>(pixels);
         reserve(Quads(1));
-        filter(nullptr, Quads(1));
+        send_all(nullptr, Quads(1));
         launch(stream, blocks_of(pixels), dim3(block_size), 0, normalize, messages.rows, order,
                pixels, job.normalization, in, out);
         pairs_.in = in;
@@ -207,7 +208,18 @@ class Exactly : public Term {
         spare_ = messages.matrix ? workspace_.alloc<float>(pairs_.pixels * rows.length()) : nullptr;
     }
 
-    void filter(const float *q, Quads rows) override {
+    void filter(const float *q, Schedule &schedule) override {
+        schedule.begin_term();
+        send_all(q, schedule.rows);
+        if (!messages.matrix) return;
+        Stage stage{StageKind::mix, pairs_.pixels, rows_, spare_, {}};
+        stage.matrix = messages.matrix;
+        schedule.add(stage);
+        messages.rows = spare_;
+    }
+
+  private:
+    void send_all(const float *q, Quads rows) {
         const int quads = std::min(rows.quads, most_quads);
         const auto threads = static_cast<unsigned>(tile / own_pixels * quads);
         const auto tiles = static_cast<unsigned>(pairs_.tiles);
@@ -217,12 +229,8 @@ class Exactly : public Term {
         launch(workspace_.stream(), dim3(tiles, parts), dim3(threads), shared, send, pairs_, q,
                rows, quads, rows_);
         messages.rows = rows_;
-        if (!messages.matrix || !q) return;
-        mix(messages.matrix, rows_, spare_, pairs_.pixels, rows, workspace_);
-        messages.rows = spare_;
     }
 
-  private:
     const Workspace &workspace_;
     Pairs pairs_{};
     float *rows_ = nullptr, *spare_ = nullptr;

@@ -1,6 +1,6 @@
 // A Gaussian of any features on the permutohedral lattice: what the pixels of a vertex send is
 // gathered, blurred along every axis, and gathered again by pixels.
-#include "cuda/crf/rows.hpp"
+#include "cuda/crf/stages.hpp"
 #include "cuda/crf/vertices.hpp"
 #include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/sorting.hpp"
@@ -11,18 +11,6 @@
 
 namespace segpost::gpu {
 namespace {
-
-constexpr unsigned piece = 64; // entries that one row of threads adds up
-
-// Entries of a vertex, in pieces: a vertex may have one pixel, or a sky of them.
-struct Splat {
-    const unsigned *start;     // [met + 1] entries
-    const unsigned *piece_end; // [met] pieces up to and with each vertex
-    const unsigned *vertex;    // [pieces] whose they are
-    const unsigned *pixel;     // [entries]
-    const float *share;        // [entries]
-    std::int64_t met, length, pieces;
-};
 
 __global__ void count_pieces(const unsigned *start, std::int64_t met, unsigned *pieces) {
     const std::int64_t v = thread_index();
@@ -43,65 +31,6 @@ __global__ void share_out(const unsigned *entry, const unsigned *pixel, const fl
                           const float *factor, std::int64_t count, float *share) {
     const std::int64_t i = thread_index();
     if (i < count) share[i] = weight[entry[i]] * (factor ? factor[pixel[i]] : 1.0f);
-}
-
-// Of a vertex with one piece the sum is its row, of others they are added up afterwards.
-__global__ void __launch_bounds__(block_size)
-    splat(Splat job, const float *q, Quads rows, float *to, float *parts) {
-    const std::int64_t p = row_here(rows);
-    if (p >= job.piece_end[job.met - 1]) return;
-    const unsigned v = job.vertex[p], before = v ? job.piece_end[v - 1] : 0;
-    const unsigned first = job.start[v] + (static_cast<unsigned>(p) - before) * piece;
-    const unsigned end = job.start[v + 1];
-    const unsigned last = first + piece < end ? first + piece : end;
-    const bool alone = job.piece_end[v] - before == 1;
-    for (int quad = lane_here(rows); quad < rows.quads; quad += rows.lanes()) {
-        float4 sum = zero4();
-#pragma unroll 4
-        for (unsigned i = first; i < last; ++i)
-            sum = fma4(job.share[i], q ? quad_of(q, job.pixel[i], rows, quad) : one4(), sum);
-        if (alone)
-            quad_of(to, v, rows, quad) = sum;
-        else
-            quad_of(parts, p, rows, quad) = sum;
-    }
-}
-
-__global__ void __launch_bounds__(block_size)
-    join(Splat job, const float *parts, Quads rows, float *to) {
-    const std::int64_t v = row_here(rows);
-    if (v >= job.length) return;
-    const bool met = v < job.met;
-    const unsigned first = met && v ? job.piece_end[v - 1] : 0;
-    const unsigned last = met ? job.piece_end[v] : 0;
-    if (met && last - first == 1) return;
-    for (int quad = lane_here(rows); quad < rows.quads; quad += rows.lanes()) {
-        float4 sum = zero4();
-        for (unsigned p = first; p < last; ++p) sum = add4(sum, quad_of(parts, p, rows, quad));
-        quad_of(to, v, rows, quad) = sum;
-    }
-}
-
-__global__ void __launch_bounds__(block_size)
-    blur(const float *from, const unsigned *next, const unsigned *previous, float blur_weight,
-         std::int64_t length, Quads rows, float *to) {
-    const std::int64_t v = row_here(rows);
-    if (v >= length) return;
-    const unsigned after = next[v], before = previous[v];
-    for (int quad = lane_here(rows); quad < rows.quads; quad += rows.lanes()) {
-        float4 beside = zero4();
-        if (before) beside = quad_of(from, before - 1, rows, quad);
-        if (after) beside = add4(beside, quad_of(from, after - 1, rows, quad));
-        quad_of(to, v, rows, quad) = fma4(blur_weight, beside, quad_of(from, v, rows, quad));
-    }
-}
-
-__global__ void __launch_bounds__(block_size)
-    mix_rows(const float *matrix, const float *from, std::int64_t count, Quads rows, float *to) {
-    const std::int64_t v = row_here(rows);
-    if (v >= count) return;
-    for (int quad = lane_here(rows); quad < rows.quads; quad += rows.lanes())
-        quad_of(to, v, rows, quad) = mixed(matrix, from + v * rows.length(), rows, quad);
 }
 
 struct Normalizing {
@@ -198,27 +127,36 @@ class OnLattice : public Term {
     void reserve(Quads rows) override {
         rows_ = workspace_.alloc<float>(made_.length * rows.length());
         spare_ = workspace_.alloc<float>(made_.length * rows.length());
-        parts_ = workspace_.alloc<float>(splat_.pieces * rows.length());
+        splat_.parts = workspace_.alloc<float>(splat_.pieces * rows.length());
     }
 
-    void filter(const float *q, Quads rows) override {
-        const Stream stream = workspace_.stream();
-        const dim3 block(block_size), grid = blocks_of_rows(made_.length, rows);
-        launch(stream, blocks_of_rows(splat_.pieces, rows), block, 0, splat, splat_, q, rows, rows_,
-               parts_);
-        launch(stream, grid, block, 0, join, splat_, parts_, rows, rows_);
-        float *from = rows_, *to = spare_;
+    void filter(const float *q, Schedule &schedule) override {
+        schedule.begin_term();
+        Stage stage{StageKind::splat, splat_.pieces, q, rows_, {splat_}};
+        schedule.add(stage);
+        stage.kind = StageKind::join, stage.count = made_.length, stage.from = nullptr;
+        schedule.add(stage);
+        stage.from = rows_, stage.to = spare_;
         if (messages.matrix && q) {
-            mix(messages.matrix, from, to, made_.length, rows, workspace_);
-            std::swap(from, to);
+            stage.kind = StageKind::mix, stage.matrix = messages.matrix;
+            schedule.add(stage);
+            std::swap(rows_, spare_);
+            stage.from = rows_, stage.to = spare_;
         }
-        for (std::int64_t i = 0; i < lattice_.passes * lattice_.corners; ++i) {
-            const std::int64_t along = axis_of_pass(i, lattice_.corners) * made_.length;
-            launch(stream, grid, block, 0, blur, from, made_.next + along, made_.previous + along,
-                   static_cast<float>(lattice_.blur_weight), made_.length, rows, to);
-            std::swap(from, to);
+        stage.kind = StageKind::blur;
+        const std::int64_t blurs = lattice_.passes * lattice_.corners;
+        for (std::int64_t i = 0; i < blurs; i += 2) {
+            stage.blur = Blur{{}, {}, static_cast<float>(lattice_.blur_weight)};
+            for (std::int64_t k = 0; k < 2 && i + k < blurs; ++k) {
+                const std::int64_t along = axis_of_pass(i + k, lattice_.corners) * made_.length;
+                stage.blur.next[k] = made_.next + along;
+                stage.blur.previous[k] = made_.previous + along;
+            }
+            schedule.add(stage);
+            std::swap(rows_, spare_);
+            stage.from = rows_, stage.to = spare_;
         }
-        messages.rows = from;
+        messages.rows = rows_;
     }
 
   private:
@@ -227,13 +165,18 @@ class OnLattice : public Term {
                splat_.pixel, made_.weight, factor, entries, share_);
     }
 
+    void sum_ones() {
+        Schedule schedule(Quads(1), workspace_);
+        filter(nullptr, schedule);
+        schedule.run();
+    }
+
     void normalize_sums(const PairwiseJob &job, std::int64_t pixels, bool own_term) {
-        const Quads one(1);
         const Stream stream = workspace_.stream();
         const dim3 grid = blocks_of(pixels), block(block_size);
         const Normalization kind = job.normalization;
-        reserve(one);
-        filter(nullptr, one);
+        reserve(Quads(1));
+        sum_ones();
         Normalizing work{};
         work.rows = messages.rows;
         work.vertex = made_.vertex, work.weight = made_.weight, work.corners = made_.corners;
@@ -254,7 +197,7 @@ class OnLattice : public Term {
         // Of a kernel without negative values the sums after that are far below their bound.
         const bool again = kind == Normalization::symmetric && own_term;
         if (again) {
-            filter(nullptr, one);
+            sum_ones();
             work.rows = messages.rows;
             launch(stream, grid, block, 0, largest_sum, work);
         }
@@ -278,16 +221,10 @@ class OnLattice : public Term {
     const Workspace &workspace_;
     Vertices made_;
     Splat splat_{};
-    float *share_ = nullptr, *rows_ = nullptr, *spare_ = nullptr, *parts_ = nullptr;
+    float *share_ = nullptr, *rows_ = nullptr, *spare_ = nullptr;
 };
 
 } // namespace
-
-void mix(const float *matrix, const float *from, float *to, std::int64_t count, Quads rows,
-         const Workspace &workspace) {
-    launch(workspace.stream(), blocks_of_rows(count, rows), dim3(block_size), 0, mix_rows, matrix,
-           from, count, rows, to);
-}
 
 std::unique_ptr<Term> lattice_term(const PairwiseJob &job, const Shape &shape,
                                    const LatticeConfig &config, bool own,

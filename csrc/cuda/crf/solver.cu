@@ -1,6 +1,6 @@
 // Mean field on a device: all iterations are launched one after the other, and waited for only
 // where a tolerance or a trace has to be read.
-#include "cuda/crf/crf.hpp"
+#include "cuda/crf/stages.hpp"
 
 #include "ops/crf/labels.hpp"
 
@@ -54,7 +54,7 @@ class Solver : public CrfSolver {
             first(unary, q, rows);
         std::vector<CrfStep> steps{{NAN, NAN, NAN, NAN}};
         for (std::int64_t done = 0; done < iterations; ++done) {
-            for (const auto &term : terms_) term->filter(q, rows);
+            filter(q, rows);
             if (!apart) {
                 Update update = update_of(unary, q, rows);
                 add_terms(update, 0, terms_.size());
@@ -69,7 +69,7 @@ class Solver : public CrfSolver {
             if (tolerance >= 0 && change <= tolerance) break;
         }
         if (trace) { // of the last Q
-            for (const auto &term : terms_) term->filter(q, rows);
+            filter(q, rows);
             gather(unary, q, messages, rows);
             update_all(messages, q, unary, rows, true, true, true, steps.back());
         }
@@ -104,6 +104,13 @@ class Solver : public CrfSolver {
     }
     static double compatibility_of(const PairwiseJob &job, std::int64_t label) {
         return job.compatibility[job.kind == CompatibilityKind::scalar ? 0 : label];
+    }
+
+    // What all terms send, each into its messages.
+    void filter(const float *q, Quads rows) const {
+        Schedule schedule(rows, workspace_);
+        for (const auto &term : terms_) term->filter(q, schedule);
+        schedule.run();
     }
 
     Update update_of(const float *base, float *q, Quads rows) const {
