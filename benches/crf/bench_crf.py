@@ -17,7 +17,7 @@ from benches.baselines.ours_crf import FAST, FAST_TWO, HIGH, HIGH_TWO, NUMBA_TWO
 from benches.baselines.with_pydensecrf import COMPAT, COMPAT_TWO, NAME
 from benches.harness.jobs import CRF, OURS, Array, Job
 from benches.harness.pytest_support import parametrized, run_benchmark
-from benches.harness.scenes import refinable
+from benches.harness.scenes import competing, refinable
 
 CONTENDERS = (OURS, FAST, HIGH, NUMBA, COMPAT, NAME)
 THREADED = (OURS, TWO_THREADS, FAST_TWO, HIGH_TWO, NUMBA_TWO, COMPAT_TWO, NAME)
@@ -70,6 +70,7 @@ def jobs() -> list[Job]:
     """The cases of this file."""
     voc = partial(refinable, "china", 375, 500, 21)
     city = partial(refinable, "china", 1024, 2048, 19)
+    rivals = partial(competing, "china", 375, 500, 21)
     few = partial(refinable, "china", 375, 500, 21, present=4)
     return [
         *both("dense CRF (a)", voc),
@@ -77,6 +78,8 @@ def jobs() -> list[Job]:
         *both("dense CRF (c)", city, without=HIGH, iterations=5, tracked=False),
         *both("dense CRF (d), few labels", few),
         *both("dense CRF (e), batch", batch),
+        *both("dense CRF (f), competing labels", rivals),
+        *both("dense CRF (g), competing labels", rivals, preset="deeplab"),
     ]
 
 

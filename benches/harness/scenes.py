@@ -229,6 +229,19 @@ def refinable(
     return probabilities(image, classes, present=present, seed=1), image
 
 
+def competing(name: str, height: int, width: int, classes: int) -> tuple[FloatArray, Labels]:
+    """Probabilities of which many compete at every pixel, and the photograph."""
+    image = sample(name, height, width)
+    rng = np.random.default_rng(2)
+    colors = rng.integers(0, 256, (classes, 3))
+    blurred = blur(np.moveaxis(image.astype(np.float64), -1, 0), 3.0)
+    logits = np.empty((classes, height, width), np.float32)
+    for plane, color in zip(logits, colors, strict=True):
+        unlike = ((blurred - color[:, None, None]) ** 2).sum(axis=0) / (2 * 60.0**2)
+        plane[...] = 1.6 * smooth(rng, height, width, 24.0) - 1.2 * unlike
+    return softmax_enlarged(logits, height, width), image
+
+
 def sample(name: str, height: int, width: int, *, grain: float = 0.0) -> Labels:
     """A photograph that scikit-learn has, "china" or "flower"; enlarged ones lack their grain."""
     pixels = need("sklearn.datasets").load_sample_image(f"{name}.jpg")

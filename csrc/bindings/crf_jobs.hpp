@@ -114,6 +114,11 @@ inline LatticeConfig from_python(const Record<records::LatticeConfig> &record) {
     config.passes = record.get<std::int64_t>(R::passes);
     config.blur_weight = record.get<double>(R::blur_weight);
     config.scale = record.get<double>(R::scale);
+    config.wide_blur_weight = record.get<double>(R::wide_blur_weight);
+    config.wide_scale = record.get<double>(R::wide_scale);
+    config.small_passes = record.get<std::int64_t>(R::small_passes);
+    config.small_blur_weight = record.get<double>(R::small_blur_weight);
+    config.small_scale = record.get<double>(R::small_scale);
     config.bridge_min = record.get<std::int64_t>(R::bridge_min);
     config.prune_bound = record.get<double>(R::prune_bound);
     return config;

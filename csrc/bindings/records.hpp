@@ -29,7 +29,8 @@ namespace py = pybind11;
     RECORD(LabelErrors, count, first)                                                              \
     RECORD(Unary, values, kind, unary_kind, clamp)                                                 \
     RECORD(Pairwise, sigma, guide, guide_sigma, compatibility, normalization, guide_range)         \
-    RECORD(LatticeConfig, passes, blur_weight, scale, bridge_min, prune_bound)                     \
+    RECORD(LatticeConfig, passes, blur_weight, scale, wide_blur_weight, wide_scale, small_passes,  \
+           small_blur_weight, small_scale, bridge_min, prune_bound)                                \
     RECORD(CrfStep, entropy, unary, pairwise, change)                                              \
     RECORD(UnaryErrors, count, first, out_of_range, out_of_range_first, infeasible,                \
            infeasible_first)

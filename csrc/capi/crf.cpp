@@ -20,9 +20,9 @@ constexpr std::int64_t most_pixels = (std::int64_t{1} << 31) - 1;
 
 // The same numbers as LATTICES of segpost._core.contract.
 LatticeConfig recipe_of(int quality) {
-    if (quality == SEGPOST_QUALITY_FAST) return {1, 0.5, 1.0, 0, 1e-4};
-    if (quality == SEGPOST_QUALITY_HIGH) return {2, 0.4, 1.02, 1, 1e-6};
-    return {1, 0.42, 1.02, 2, 1e-5};
+    if (quality == SEGPOST_QUALITY_FAST) return {1, 0.5, 1.0, 0.5, 1.0, 1, 0.5, 1.0, 0, 1e-4};
+    if (quality == SEGPOST_QUALITY_HIGH) return {2, 0.4, 1.02, 0.4, 1.02, 2, 0.4, 1.02, 1, 1e-6};
+    return {1, 0.44, 1.04, 0.36, 0.94, 2, 0.4, 1.02, 2, 1e-5};
 }
 
 // A number of the options, or what 0 stands for.

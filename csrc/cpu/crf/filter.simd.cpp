@@ -6,13 +6,14 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-template <class V, int N> void join(float *rows, std::int64_t row, const CrfJoint *joints,
-                                    std::int64_t begin, std::int64_t end) {
+template <class V, int N, class T> void join(T *rows, std::int64_t pitch, const CrfJoint *joints,
+                                             std::int64_t begin, std::int64_t end) {
     constexpr int w = lanes_of<V>;
     for (std::int64_t i = begin; i < end; ++i) {
-        float *to = rows + joints[i].to * row;
-        const float *from = rows + joints[i].from * row;
-        for (int j = 0; j < N; ++j) store(to + j * w, load<V>(to + j * w) + load<V>(from + j * w));
+        T *to = rows + joints[i].to * pitch;
+        const T *from = rows + joints[i].from * pitch;
+        for (int j = 0; j < N; ++j)
+            store_values(to + j * w, load_values<V>(to + j * w) + load_values<V>(from + j * w));
     }
 }
 
@@ -29,63 +30,75 @@ inline V mixed(const float *matrix, const float *from, std::int64_t row, std::in
 // Vertices without neighbours along this axis are in no chain. A row that is read as the next one
 // has not been written yet; the row of number `zero` stays zero. A chain's ends are no branches:
 // nobody could guess them.
-template <class V, int N>
-void blur(float *rows, std::int64_t row, const std::uint32_t *chain, std::int64_t begin,
+template <class V, int N, class T>
+void blur(T *rows, std::int64_t pitch, const std::uint32_t *chain, std::int64_t begin,
           std::int64_t end, std::int64_t zero, float blur_weight) {
     constexpr int w = lanes_of<V>;
     constexpr std::int64_t distance = chain_margin; // of prefetches: the order is known
+    constexpr int line = 64 / static_cast<int>(sizeof(T));
     const V factor = broadcast<V>(blur_weight);
     V last[N];
     for (int j = 0; j < N; ++j) last[j] = V{};
     for (std::int64_t i = begin; i < end; ++i) {
-        const float *later = rows + (chain[i + distance] & ~chain_start) * row;
-        for (int j = 0; j < N * w; j += 16) __builtin_prefetch(later + j, 1);
+        const T *later = rows + (chain[i + distance] & ~chain_start) * pitch;
+        for (int j = 0; j < N * w; j += line) __builtin_prefetch(later + j, 1);
         const auto starts = static_cast<std::int32_t>(chain[i]) >> 31;
         const auto ends = static_cast<std::int32_t>(chain[i + 1]) >> 31;
-        float *at = rows + (chain[i] & ~chain_start) * row;
-        const float *next =
-            rows + ((static_cast<std::int64_t>(chain[i + 1]) & ~std::int64_t{ends}) |
-                    (zero & ends)) * row;
+        T *at = rows + (chain[i] & ~chain_start) * pitch;
+        const T *next = rows + ((static_cast<std::int64_t>(chain[i + 1]) & ~std::int64_t{ends}) |
+                                (zero & ends)) *
+                                   pitch;
         const IntOf<V> goes_on = ~broadcast<IntOf<V>>(starts);
         for (int j = 0; j < N; ++j) {
-            const V here = load<V>(at + j * w);
+            const V here = load_values<V>(at + j * w);
             const V before = (V)((IntOf<V>)last[j] & goes_on);
-            store(at + j * w, fma(factor, before + load<V>(next + j * w), here));
+            store_values(at + j * w, fma(factor, before + load_values<V>(next + j * w), here));
             last[j] = here;
         }
     }
 }
 
+// Calls work(V, N, rows) with groups of vectors of the lanes of a block.
+template <class Work>
+inline void with_rows(const CrfLattice &lattice, std::int64_t labels, const Work &work) {
+    with_storage(lattice.storage, [&](auto stored) {
+        using T = decltype(stored);
+        with_width(labels, [&](auto v) {
+            in_groups<decltype(v)>(labels, [&](auto n, std::int64_t at) {
+                work(v, n, reinterpret_cast<T *>(lattice.sums) + at);
+            });
+        });
+    });
+}
+
 } // namespace
 
-void crf_join(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
-              std::int64_t begin, std::int64_t end) {
-    with_width(lane1 - lane0, [&](auto v) {
-        using V = decltype(v);
-        in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
-            join<V, decltype(n)::n>(lattice.sums + lane0 + at, row, lattice.joints, begin, end);
-        });
+void crf_join(const CrfLattice &lattice, std::int64_t labels, std::int64_t begin,
+              std::int64_t end) {
+    with_rows(lattice, labels, [&](auto v, auto n, auto *rows) {
+        join<decltype(v), decltype(n)::n>(rows, lattice.storage.pitch, lattice.joints, begin, end);
     });
 }
 
 void crf_mix(const CrfLattice &lattice, const CrfWeights &weights, std::int64_t row,
              std::int64_t begin, std::int64_t end, char *memory) {
+    using V = Vec<4>::f32;
     float *from = reinterpret_cast<float *>(memory);
     for (std::int64_t v = begin; v < end; ++v) {
-        float *to = lattice.sums + v * row;
-        __builtin_memcpy(from, to, static_cast<std::size_t>(row) * 4);
+        const auto values = [&](std::int64_t at) {
+            return rows_from<float>(lattice, lattice.sums, at) + v * lattice.storage.pitch;
+        };
+        for (std::int64_t at = 0; at < row; at += 4) store(from + at, load<V>(values(at)));
         for (std::int64_t at = 0; at < row; at += 4)
-            store(to + at, mixed<Vec<4>::f32>(weights.matrix, from, row, at));
+            store(values(at), mixed<V>(weights.matrix, from, row, at));
     }
 }
 
-void crf_blur(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
-              const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float blur_weight) {
-    with_width(lane1 - lane0, [&](auto v) {
-        using V = decltype(v);
-        in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
-            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, lattice.length, blur_weight);
-        });
+void crf_blur(const CrfLattice &lattice, std::int64_t labels, const std::uint32_t *chain,
+              std::int64_t begin, std::int64_t end, float blur_weight) {
+    with_rows(lattice, labels, [&](auto v, auto n, auto *rows) {
+        blur<decltype(v), decltype(n)::n>(rows, lattice.storage.pitch, chain, begin, end,
+                                          lattice.length, blur_weight);
     });
 }
 

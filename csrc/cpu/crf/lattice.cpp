@@ -2,6 +2,7 @@
 
 #include "cpu/crf/vertices.hpp"
 #include "cpu/runtime/tiling.hpp"
+#include "ops/crf/variety.hpp"
 
 #include <cmath>
 
@@ -29,12 +30,36 @@ bool each_tile(const std::vector<CrfTile> &tiles, const CancelToken &cancelled, 
         [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, cancelled);
 }
 
+LatticeConfig recipe_for(const PairwiseJob &job, const UnaryView &shape,
+                         const LatticeConfig &config) {
+    const GuideView &guide = job.guide;
+    const ComparedPixels compared(shape.rows(), shape.w);
+    std::int64_t unlike = 0;
+    for (std::int64_t group = 0; group < compared.count(); ++group) {
+        const std::int64_t y = compared.row(group);
+        const char *from = guide.data + (y / shape.h) * guide.stride_d +
+                           (y % shape.h) * guide.stride_h + compared.column(group) * guide.stride_w;
+        unlike += count_unlike(compared.length, place_sigma_of(job), guide.channels,
+                               job.guide_sigma, [&](std::int64_t i, std::int64_t c) {
+                                   const char *at = from + i * guide.stride_w + c * guide.stride_c;
+                                   if (guide.dtype == DType::u8)
+                                       return static_cast<double>(
+                                           *reinterpret_cast<const std::uint8_t *>(at));
+                                   float value;
+                                   std::memcpy(&value, at, 4);
+                                   return static_cast<double>(value);
+                               });
+    }
+    return recipe_of(config, unlike, compared, shape.pixels());
+}
+
 } // namespace
 
 bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
-                    const std::vector<CrfTile> &tiles, const LatticeConfig &config,
+                    const std::vector<CrfTile> &tiles, const LatticeConfig &quality,
                     bool include_self, const CancelToken &cancelled) {
     PairwiseJob job = input_job;
+    const LatticeConfig config = recipe_for(job, shape, quality);
     const LatticeShape lattice(job, shape.d, shape.h, shape.w, config);
     std::copy_n(lattice.sigma, 3, job.sigma); // 0: no feature
     view.corners = lattice.corners;
@@ -62,8 +87,8 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
     start.assign(1, 0);
     for (const Keys &tile : local) start.push_back(start.back() + tile.size());
     local.clear();
-    const std::int64_t bridged =
-        vertices_bridged(config, static_cast<std::int64_t>(vertices.size()));
+    this->vertices = static_cast<std::int64_t>(vertices.size());
+    const std::int64_t bridged = vertices_bridged(config, this->vertices);
     if (bridged && !vertices.add_bridges(bridged, cancelled)) return false;
     view.length = vertices.rows();
     chains.resize(static_cast<std::size_t>(view.corners));
@@ -120,6 +145,26 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
     return true;
 }
 
+void Lattice::reserve(std::int64_t row, bool are_differences) {
+    constexpr std::int64_t second_level_cache = 1 << 20;
+    const bool is_small = view.length * row * 4 < second_level_cache;
+    view.storage = kernels().crf_storage(row, are_differences || is_small);
+    view.scale = view.unscale = 1.0f;
+    const std::int64_t bytes = view.storage.blocks * view.block_bytes();
+    for (Floats *values : {&sums, &rows}) {
+        values->reserve(bytes / 4 + 1);
+        char *last = reinterpret_cast<char *>(values->data()) - view.storage.row_bytes();
+        for (std::int64_t block = 0; block < view.storage.blocks; ++block)
+            std::fill_n(last += view.block_bytes(), view.storage.row_bytes(), char{0});
+    }
+    view.sums = reinterpret_cast<char *>(sums.data());
+    view.rows = reinterpret_cast<char *>(rows.data());
+    if (!view.storage.is_float16) return;
+    constexpr int headroom = 13; // of 16 bits
+    view.scale = std::ldexp(1.0f, headroom - std::ilogb(std::max(mass, 1e-30)));
+    view.unscale = 1.0f / view.scale;
+}
+
 bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
                         std::int64_t pixels, bool include_self, const CancelToken &cancelled) {
     const std::int64_t n = view.corners;
@@ -172,6 +217,10 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
     };
     join();
     reach = row_bound(job.normalization, low, high);
+    const auto largest = [](const std::vector<float> &of) {
+        return of.empty() ? 1.0 : static_cast<double>(*std::max_element(of.begin(), of.end()));
+    };
+    mass = largest(values) * std::max(largest(before), 1.0);
     if (folded &&
         include_self) { // of a kernel without negative values, computed: far below the bound
         if (!sums_of_rows(tiles, values, cancelled) ||
@@ -184,6 +233,7 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
         high = 0;
         join();
         reach = std::min(reach, 1.001 * high);
+        mass = largest(values);
     }
     if (!wanted) reach *= scale;
     if (wanted) scale = 1.0;

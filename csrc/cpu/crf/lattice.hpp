@@ -19,12 +19,14 @@ struct Lattice {
     std::vector<std::uint32_t> vertex;
     std::vector<CrfJoint> joints;
     std::vector<std::vector<std::uint32_t>> chains; // an axis
-    Floats sums, rows;
+    Floats sums, rows;                              // of whatever they are stored as
     std::int64_t passes = 1;
     float blur_weight = 0.5f;
     double scale = 1.0; // of its kernel to exp(-d^2 / 2), where it is not normalised
     std::vector<double> paths;
-    double reach = 0.0; // bound on the sum of a row of the kernel
+    double reach = 0.0;        // bound on the sum of a row of the kernel
+    double mass = 0.0;         // bound on what a vertex has where every pixel sends 1
+    std::int64_t vertices = 0; // that pixels have
 
     // False: cancelled. Features must span less than 2^20 standard deviations.
     bool build(const PairwiseJob &, const UnaryView &shape, const std::vector<CrfTile> &,
@@ -39,6 +41,10 @@ struct Lattice {
     }
     // Where chains of an axis may be cut into tasks of about so many vertices.
     std::vector<std::int64_t> chain_split_points(std::int64_t axis, std::int64_t step) const;
+
+    // Makes room for rows of so many floats: float16 unless messages are differences of much larger
+    // ones.
+    void reserve(std::int64_t row, bool are_differences);
 
   private:
     bool sums_of_rows(const std::vector<CrfTile> &, std::vector<float> &values,

@@ -9,21 +9,30 @@ namespace {
 
 constexpr float none = -1e30f; // log of no probability, of padding too
 
+// Pixels of a line that are visited, in the order of visits: `first`, and each `step` further on.
 struct Line {
     const CrfPass &pass;
     const CrfTile &tile;
-    std::int64_t y, first, count; // first: pixel in the order of visits
+    std::int64_t y, first, count, step, x; // x: column of the first
+
+    Line(const CrfPass &of, const CrfTile &in, std::int64_t row)
+        : pass(of), tile(in), y(row), first(in.first + (row - in.y0) * in.width() + of.sample.x),
+          count((in.width() - of.sample.x + of.sample.step - 1) / of.sample.step),
+          step(of.sample.step), x(in.x0 + of.sample.x) {}
+
+    std::int64_t pixel(std::int64_t i) const { return first + i * step; }
 };
 
 // The unary of pixels of a line. What a vector reads beyond the labels is blended away.
 template <class V> class UnaryOf {
   public:
     explicit UnaryOf(const Line &line)
-        : used_(line.pass.used), values_(line.pass.unary + line.tile.first * line.pass.pitch +
-                                         (line.first - line.tile.first) * used_) {}
+        : used_(line.pass.used), pitch_(used_ * line.step),
+          values_(line.pass.unary + line.tile.first * line.pass.pitch +
+                  (line.first - line.tile.first) * used_) {}
 
     V at(std::int64_t pixel, std::int64_t label) const {
-        const V v = load<V>(values_ + pixel * used_ + label);
+        const V v = load<V>(values_ + pixel * pitch_ + label);
         if (label + lanes_of<V> <= used_) return v;
         IntOf<V> lane;
         for (int i = 0; i < lanes_of<V>; ++i) lane[i] = i;
@@ -31,7 +40,7 @@ template <class V> class UnaryOf {
     }
 
   private:
-    std::int64_t used_;
+    std::int64_t used_, pitch_; // pitch: from pixel to pixel
     const float *values_;
 };
 
@@ -63,64 +72,97 @@ template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
                                     float *__restrict values) {
     const UnaryOf<V> unary(line);
     const std::uint32_t *vertex = lattice.vertex + lattice.start[line.tile.index];
+    const auto add = [&](auto stored, auto part, auto known) {
+        using T = decltype(stored);
+        constexpr int n = decltype(part)::n, w = decltype(part)::w;
+        constexpr int fixed = decltype(known)::n;
+        const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
+        const std::int64_t pitch = pitch_of<T>(row), step = line.step * corners;
+        const std::uint16_t *corner = lattice.corner + line.first * corners;
+        const float *weight = lattice.weight + line.first * corners;
+        const T *rows = rows_from<T>(lattice, lattice.rows, part.at);
+        constexpr std::int64_t ahead = 6; // pixels whose rows are asked for
+        V strength[n];                    // a matrix has been applied
+        for (int j = 0; j < n; ++j)
+            strength[j] = weights.label ? load<V>(weights.label + part.at + j * w) *
+                                              broadcast<V>(lattice.unscale)
+                                        : broadcast<V>(lattice.unscale);
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            float *to = values + i * row + part.at;
+            V sum[n];
+            for (int j = 0; j < n; ++j) sum[j] = V{};
+            if (i + ahead < line.count)
+                for (std::int64_t k = 0; k < corners; ++k)
+                    __builtin_prefetch(rows + vertex[corner[(i + ahead) * step + k]] * pitch);
+            for (std::int64_t k = 0; k < corners; ++k) {
+                const V factor = broadcast<V>(weight[i * step + k]);
+                const T *from = rows + vertex[corner[i * step + k]] * pitch;
+                for (int j = 0; j < n; ++j)
+                    sum[j] = fma(factor, load_values<V>(from + j * w), sum[j]);
+            }
+            if (lattice.after) {
+                const V factor = broadcast<V>(lattice.after[line.pixel(i)]);
+                for (int j = 0; j < n; ++j) sum[j] *= factor;
+            }
+            for (int j = 0; j < n; ++j) {
+                const V base = fresh ? unary.at(i, part.at + j * w) : load<V>(to + j * w);
+                store(to + j * w, fma(strength[j], sum[j], base));
+            }
+        }
+    };
+    with_storage(lattice.storage, [&](auto stored) {
+        in_blocks<V>(line.pass.row, [&](auto part) {
+            with_corners(lattice.corners, [&](auto known) { add(stored, part, known); });
+        });
+    });
+}
+
+// Onto `tile_sums`, a row a vertex of the tile.
+template <class V> void splat_lattice(const Line &line, const CrfLattice &lattice,
+                                      const float *__restrict values, float *tile_sums) {
     in_parts<V>(line.pass.row, [&](auto part) {
         with_corners(lattice.corners, [&](auto known) {
             constexpr int n = decltype(part)::n, w = decltype(part)::w;
             constexpr int fixed = decltype(known)::n;
             const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
+            const std::int64_t step = line.step * corners;
             const std::uint16_t *corner = lattice.corner + line.first * corners;
             const float *weight = lattice.weight + line.first * corners;
-            const float *rows = lattice.rows + part.at;
-            V strength[n]; // a matrix has been applied
-            for (int j = 0; j < n; ++j)
-                strength[j] =
-                    weights.label ? load<V>(weights.label + part.at + j * w) : broadcast<V>(1.0f);
+            float *__restrict sums = tile_sums + part.at;
             for (std::int64_t i = 0; i < line.count; ++i) {
-                float *to = values + i * row + part.at;
-                V sum[n];
-                for (int j = 0; j < n; ++j) sum[j] = V{};
+                V q[n];
+                for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
+                if (lattice.before) {
+                    const V factor = broadcast<V>(lattice.before[line.pixel(i)]);
+                    for (int j = 0; j < n; ++j) q[j] *= factor;
+                }
                 for (std::int64_t k = 0; k < corners; ++k) {
-                    const V factor = broadcast<V>(weight[i * corners + k]);
-                    const float *from = rows + vertex[corner[i * corners + k]] * row;
-                    for (int j = 0; j < n; ++j) sum[j] = fma(factor, load<V>(from + j * w), sum[j]);
-                }
-                if (lattice.after) {
-                    const V factor = broadcast<V>(lattice.after[line.first + i]);
-                    for (int j = 0; j < n; ++j) sum[j] *= factor;
-                }
-                for (int j = 0; j < n; ++j) {
-                    const V base = fresh ? unary.at(i, part.at + j * w) : load<V>(to + j * w);
-                    store(to + j * w, fma(strength[j], sum[j], base));
+                    const V factor = broadcast<V>(weight[i * step + k]);
+                    float *to = sums + corner[i * step + k] * row;
+                    for (int j = 0; j < n; ++j)
+                        store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
                 }
             }
         });
     });
 }
 
-template <class V>
-void splat_lattice(const Line &line, const CrfLattice &lattice, const float *__restrict values) {
-    in_parts<V>(line.pass.row, [&](auto part) {
-        with_corners(lattice.corners, [&](auto known) {
+// What the pixels of a tile have added up becomes its rows of the lattice.
+template <class V> void store_tile_sums(const CrfPass &pass, const CrfTile &tile,
+                                        const CrfLattice &lattice,
+                                        const float *__restrict tile_sums) {
+    const std::int64_t first = lattice.start[tile.index];
+    const std::int64_t count = lattice.start[tile.index + 1] - first;
+    const V scale = broadcast<V>(lattice.scale);
+    with_storage(lattice.storage, [&](auto stored) {
+        using T = decltype(stored);
+        in_blocks<V>(pass.row, [&](auto part) {
             constexpr int n = decltype(part)::n, w = decltype(part)::w;
-            constexpr int fixed = decltype(known)::n;
-            const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
-            const std::uint16_t *corner = lattice.corner + line.first * corners;
-            const float *weight = lattice.weight + line.first * corners;
-            float *__restrict sums = lattice.sums + lattice.start[line.tile.index] * row + part.at;
-            for (std::int64_t i = 0; i < line.count; ++i) {
-                V q[n];
-                for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
-                if (lattice.before) {
-                    const V factor = broadcast<V>(lattice.before[line.first + i]);
-                    for (int j = 0; j < n; ++j) q[j] *= factor;
-                }
-                for (std::int64_t k = 0; k < corners; ++k) {
-                    const V factor = broadcast<V>(weight[i * corners + k]);
-                    float *to = sums + corner[i * corners + k] * row;
-                    for (int j = 0; j < n; ++j)
-                        store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
-                }
-            }
+            const std::int64_t row = part.row(), pitch = pitch_of<T>(row);
+            T *to = rows_from<T>(lattice, lattice.sums, part.at) + first * pitch;
+            const float *from = tile_sums + part.at;
+            for (std::int64_t v = 0; v < count; ++v, to += pitch, from += row)
+                for (int j = 0; j < n; ++j) store_values(to + j * w, load<V>(from + j * w) * scale);
         });
     });
 }
@@ -156,7 +198,7 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
     constexpr int w = lanes_of<V>;
     const CrfPass &pass = line.pass;
     const std::int64_t row = pass.row, ky = line.y / grid.step_y;
-    const std::int64_t x0 = line.tile.x0, k0 = x0 / grid.step_x;
+    const std::int64_t k0 = line.tile.x0 / grid.step_x;
     const std::int64_t k1 = min((line.tile.x1 - 1) / grid.step_x + 2, grid.width);
     const float *upper = grid.rows + (ky * grid.width + k0) * row;
     const float above = grid.out_y[2 * line.y], below = grid.out_y[2 * line.y + 1];
@@ -174,22 +216,24 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
     in_parts<V>(row, [&](auto part) {
         constexpr int n = decltype(part)::n, width = decltype(part)::w;
         const std::int64_t length = part.row();
-        std::int64_t node = 0, phase = 0; // the tile begins at a node
+        std::int64_t node = 0, phase = line.x - line.tile.x0; // the tile begins at a node
         for (std::int64_t i = 0; i < line.count; ++i) {
             const float *left = blend + node * length + part.at;
-            const float scale = after ? after[i] : 1.0f;
-            const V wl = broadcast<V>(grid.out_x[2 * (x0 + i)] * scale);
+            const float scale = after ? after[i * line.step] : 1.0f;
+            const float *out_x = grid.out_x + 2 * (line.x + i * line.step);
+            const V wl = broadcast<V>(out_x[0] * scale);
             float *to = values + i * length + part.at;
             V sum[n];
             for (int j = 0; j < n; ++j)
                 sum[j] = fma(wl, load<V>(left + j * width), load<V>(to + j * width));
             if (phase) {
-                const V wr = broadcast<V>(grid.out_x[2 * (x0 + i) + 1] * scale);
+                const V wr = broadcast<V>(out_x[1] * scale);
                 for (int j = 0; j < n; ++j)
                     sum[j] = fma(wr, load<V>(left + length + j * width), sum[j]);
             }
             for (int j = 0; j < n; ++j) store(to + j * width, sum[j]);
-            if (++phase == grid.step_x) phase = 0, ++node;
+            phase += line.step; // which divides a step of the grid
+            if (phase >= grid.step_x) phase -= grid.step_x, ++node;
         }
     });
 }
@@ -205,7 +249,7 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float 
     if (grid.every_pixel()) return visit_nodes<V, true>(line, grid, values);
     const CrfPass &pass = line.pass;
     const CrfNodes tile_nodes(grid, line.tile, pass.h, pass.w);
-    const std::int64_t row = pass.row, x0 = line.tile.x0, ky = line.y / grid.step_y;
+    const std::int64_t row = pass.row, ky = line.y / grid.step_y;
     const float *before = grid.before ? grid.before + line.first : nullptr;
     in_parts<V>(row, [&](auto part) {
         constexpr int n = decltype(part)::n, w = decltype(part)::w;
@@ -213,19 +257,21 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float 
         // Nodes are added up in registers: what the pixel gives to the left and to the right.
         V left[n], right[n];
         for (int j = 0; j < n; ++j) left[j] = right[j] = V{};
-        std::int64_t phase = 0;
+        const std::int64_t begin = line.x - line.tile.x0;
+        std::int64_t phase = begin;
         float *to = nodes + part.at;
         for (std::int64_t i = 0; i < line.count; ++i) {
-            const float scale = before ? before[i] : 1.0f;
-            const V wl = broadcast<V>(grid.in_x[2 * (x0 + i)] * scale);
-            const V wr = broadcast<V>(grid.in_x[2 * (x0 + i) + 1] * scale);
+            const float scale = before ? before[i * line.step] : 1.0f;
+            const float *in_x = grid.in_x + 2 * (line.x + i * line.step);
+            const V wl = broadcast<V>(in_x[0] * scale), wr = broadcast<V>(in_x[1] * scale);
             for (int j = 0; j < n; ++j) {
                 const V q = load<V>(values + i * length + part.at + j * w);
                 left[j] = fma(wl, q, left[j]);
                 right[j] = fma(wr, q, right[j]);
             }
-            if (++phase < grid.step_x) continue;
-            phase = 0;
+            phase += line.step;
+            if (phase < grid.step_x) continue;
+            phase = begin;
             for (int j = 0; j < n; ++j) {
                 store(to + j * w, left[j]);
                 left[j] = right[j];
@@ -234,7 +280,7 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float 
             to += length;
         }
         for (int j = 0; j < n; ++j) store(to + j * w, left[j]);
-        if (phase) // the image ends between two nodes
+        if (phase != begin) // the image ends between two nodes
             for (int j = 0; j < n; ++j) store(to + length + j * w, right[j]);
     });
     float *bottom = grid.strip + grid.strip_at[line.tile.index];

@@ -22,7 +22,9 @@ template <class V, int N> inline void exponentials(const float *at, float from, 
     }
 }
 
-template <class V, int N> inline void softmax_of(float *values, std::int64_t row, float shift) {
+// exp(v - shift), or v less the largest, in shares of `total_weight`.
+template <class V, int N>
+inline void softmax_of(float *values, std::int64_t row, float shift, float total_weight) {
     constexpr int w = lanes_of<V>, pixels = 4, most = N ? N : 1;
     const int n = N ? N : static_cast<int>(row / w);
     Vec<4>::f32 part[pixels];
@@ -62,7 +64,7 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
                  __builtin_shufflevector(part[2], part[3], 1, 5, 3, 7);
     const F4 total =
         __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
-    const F4 inverse = 1.0f / total;
+    const F4 inverse = total_weight / total;
     for (int p = 0; p < pixels; ++p)
         for (int j = 0; j < n; ++j) {
             float *at = values + p * row + j * w;
@@ -72,14 +74,14 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
 
 // The buffer has room for three pixels more.
 template <class V>
-void softmax_line(float *values, std::int64_t count, std::int64_t row, float shift) {
+void softmax_line(float *values, std::int64_t count, std::int64_t row, float shift, float weight) {
     for (std::int64_t i = count; i < round_up(count, 4); ++i)
         for (std::int64_t l = 0; l < row; ++l) values[i * row + l] = 0.0f;
     for (std::int64_t i = 0; i < count; i += 4) switch (row / lanes_of<V>) {
-        case 1: softmax_of<V, 1>(values + i * row, row, shift); break;
-        case 2: softmax_of<V, 2>(values + i * row, row, shift); break;
-        case 3: softmax_of<V, 3>(values + i * row, row, shift); break;
-        default: softmax_of<V, 0>(values + i * row, row, shift);
+        case 1: softmax_of<V, 1>(values + i * row, row, shift, weight); break;
+        case 2: softmax_of<V, 2>(values + i * row, row, shift, weight); break;
+        case 3: softmax_of<V, 3>(values + i * row, row, shift, weight); break;
+        default: softmax_of<V, 0>(values + i * row, row, shift, weight);
         }
 }
 
@@ -159,12 +161,6 @@ void write_out(const Line &line, const float *values, std::int64_t row) {
 
 void clear(const CrfPass &pass, const CrfTile &tile) {
     const std::size_t row = static_cast<std::size_t>(pass.row) * 4;
-    for (std::int64_t t = 0; t < pass.lattice_count; ++t) {
-        const CrfLattice &lattice = pass.lattices[t];
-        const std::int64_t first = lattice.start[tile.index];
-        __builtin_memset(lattice.sums + first * pass.row, 0,
-                         static_cast<std::size_t>(lattice.start[tile.index + 1] - first) * row);
-    }
     for (std::int64_t t = 0; t < pass.grid_count; ++t) {
         const CrfGrid &grid = pass.grids[t];
         const CrfNodes tile_nodes(grid, tile, pass.h, pass.w);
@@ -178,15 +174,38 @@ void clear(const CrfPass &pass, const CrfTile &tile) {
     }
 }
 
+// Floats that hold what the pixels of a tile add to the lattices.
+std::int64_t tile_sums_size(const CrfPass &pass, const CrfTile &tile) {
+    std::int64_t vertices = 0;
+    for (std::int64_t t = 0; t < pass.lattice_count; ++t) {
+        const std::int64_t *start = pass.lattices[t].start + tile.index;
+        vertices += start[1] - start[0];
+    }
+    return pass.splat ? vertices * pass.row : 0;
+}
+
 template <class V>
 void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSums &sums) {
     const std::int64_t size = (tile.width() + 4) * pass.row;
     float *values = scratch.take<float>(size);
     float *nodes = scratch.take<float>(size);
     float *unary = scratch.take<float>(pass.trace ? size : 0);
+    const std::int64_t sums_size = tile_sums_size(pass, tile);
+    float *tile_sums = scratch.take<float>(sums_size);
+    __builtin_memset(tile_sums, 0, static_cast<std::size_t>(sums_size) * 4);
     if (pass.splat) clear(pass, tile);
-    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-        const Line line{pass, tile, y, tile.first + (y - tile.y0) * tile.width(), tile.width()};
+    // Calls work with every lattice and the tile's sums for it.
+    const auto each_lattice = [&](const auto &work) {
+        float *at = tile_sums;
+        for (std::int64_t t = 0; t < pass.lattice_count; ++t) {
+            const CrfLattice &lattice = pass.lattices[t];
+            work(lattice, at);
+            at += (lattice.start[tile.index + 1] - lattice.start[tile.index]) * pass.row;
+        }
+    };
+    // Tiles begin where a sample of 2 x 2 does.
+    for (std::int64_t y = tile.y0 + pass.sample.y; y < tile.y1; y += pass.sample.step) {
+        const Line line(pass, tile, y);
         if (pass.start && pass.first) {
             load_start<V>(line, values);
         } else {
@@ -203,17 +222,22 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
             if (pass.measure) continue;
-            softmax_line<V>(values, line.count, pass.row, pass.shift);
+            softmax_line<V>(values, line.count, pass.row, pass.shift, pass.sample.weight());
         }
         if (pass.kept) keep(line, values, sums);
         if (pass.splat) {
-            for (std::int64_t t = 0; t < pass.lattice_count; ++t)
-                splat_lattice<V>(line, pass.lattices[t], values);
+            each_lattice([&](const CrfLattice &lattice, float *at) {
+                splat_lattice<V>(line, lattice, values, at);
+            });
             for (std::int64_t t = 0; t < pass.grid_count; ++t)
                 splat_grid<V>(line, pass.grids[t], values, nodes);
         }
         if (pass.out) write_out(line, values, pass.row);
     }
+    if (pass.splat)
+        each_lattice([&](const CrfLattice &lattice, const float *at) {
+            store_tile_sums<V>(pass, tile, lattice, at);
+        });
 }
 
 } // namespace
@@ -225,8 +249,17 @@ std::int64_t crf_row(std::int64_t labels) {
     return round_up(labels, lanes);
 }
 
+CrfStorage crf_storage(std::int64_t row, bool is_exact) {
+    CrfStorage storage;
+    storage.is_float16 = float16_lanes > 0 && !is_exact;
+    storage.pitch = storage.is_float16 ? pitch_of<Float16>(row) : pitch_of<float>(row);
+    storage.blocks = (row + block_labels - 1) / block_labels;
+    return storage;
+}
+
 std::int64_t crf_pixels_scratch(const CrfPass &pass, const CrfTile &tile) {
-    return 3 * round_up((tile.width() + 4) * pass.row * 4, 64);
+    return 3 * round_up((tile.width() + 4) * pass.row * 4, 64) +
+           round_up(tile_sums_size(pass, tile) * 4, 64);
 }
 
 void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums &sums) {
@@ -236,8 +269,8 @@ void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums 
 
 void crf_write(const CrfPass &pass, const CrfTile &tile) {
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-        const std::int64_t first = tile.first + (y - tile.y0) * tile.width();
-        write_out({pass, tile, y, first, tile.width()}, pass.kept + first * pass.used, pass.used);
+        const Line line(pass, tile, y);
+        write_out(line, pass.kept + line.first * pass.used, pass.used);
     }
 }
 

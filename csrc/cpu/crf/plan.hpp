@@ -3,6 +3,10 @@
 // A row of values holds one float a label, padded to whole vectors. Pixels are visited tile by
 // tile; what a tile adds to a lattice goes to rows of its own, summed up afterwards in the order of
 // the tiles, so that the result does not depend on who computed what.
+//
+// Vertices have rows too: of float16 where the processor converts them, for a vertex is then one
+// line of a cache, and of many labels in blocks, one after the other, for a block of all vertices
+// is then not much more than a cache.
 #pragma once
 
 #include "ops/crf/crf.hpp"
@@ -23,6 +27,18 @@ struct CrfJoint {
     std::uint32_t to, from;
 };
 
+constexpr std::int64_t block_labels = 32; // at most
+
+// Rows of vertices in memory.
+struct CrfStorage {
+    bool is_float16 = false;
+    std::int64_t pitch = 0;  // values from one row of a block to the next
+    std::int64_t blocks = 1; // of labels
+
+    std::int64_t value_bytes() const { return is_float16 ? 2 : 4; }
+    std::int64_t row_bytes() const { return pitch * value_bytes(); }
+};
+
 // A Gaussian of features on the permutohedral lattice (Adams, Baek & Davis 2010).
 struct CrfLattice {
     std::int64_t corners = 0;        // of a simplex: features + 1
@@ -34,12 +50,16 @@ struct CrfLattice {
     const std::uint32_t *vertex = nullptr; // [start[tiles]] the row of its vertex in the lattice
     const CrfJoint *joints = nullptr;
     std::int64_t length = 0; // rows: those of the tiles, then vertices that no pixel has
-    float *rows = nullptr;   // [length, row] messages
-    float *sums = nullptr;   // [length, row] the next ones, as they are made
+    CrfStorage storage;
+    float scale = 1.0f, unscale = 1.0f; // powers of two: rows hold sums times the first
+    char *rows = nullptr; // [blocks, length + 1, pitch] messages; the last row is zero
+    char *sums = nullptr; // the next ones, as they are made
+
+    std::int64_t block_bytes() const { return (length + 1) * storage.row_bytes(); }
 };
 
 constexpr std::uint32_t chain_start = 0x80000000u;
-constexpr std::int64_t chain_margin = 12; // starts behind the last chain, which are read
+constexpr std::int64_t chain_margin = 32; // starts behind the last chain, which are read
 
 // A Gaussian of places: separable, on a grid with a node every `step` pixels. Up(x, k) spreads a
 // pixel over its two nodes; K = Up G Up^T.
@@ -74,6 +94,13 @@ struct CrfWeights {
     const float *matrix = nullptr; // [row, row]: [from][to]
 };
 
+// Every pixel, or one of every 2 x 2, which stands for all four of them.
+struct CrfSample {
+    std::int64_t step = 1, y = 0, x = 0; // which: y and x are below step
+
+    float weight() const { return static_cast<float>(step * step); }
+};
+
 struct CrfPass {
     std::int64_t h = 0, w = 0;      // rows of a slice, columns
     std::int64_t used = 0, row = 0; // labels, and the floats that hold them
@@ -86,6 +113,7 @@ struct CrfPass {
     const float *const *self_message =
         nullptr;        // of each term: [pixels] what a pixel sends to itself, or null
     float shift = 0.0f; // subtracted from exponents; NaN: their maximum is
+    CrfSample sample;   // the pixels that are visited
     bool first = false; // no messages yet
     bool splat = true;  // Q goes on
     bool trace = false, measure = false;    // energies of the Q before; nothing else

@@ -32,6 +32,40 @@ template <class V, class Body> inline void in_parts(std::int64_t row, const Body
     for (; at < row; at += w) body(Part<V, 1, false>{at, row});
 }
 
+// Values of vertices, as they are stored.
+template <class V> inline V load_values(const float *from) { return load<V>(from); }
+template <class V> inline V load_values(const Float16 *from) { return load_float16<V>(from); }
+template <class V> inline void store_values(float *to, V v) { store(to, v); }
+template <class V> inline void store_values(Float16 *to, V v) { store_float16(to, v); }
+
+// Calls body with a value of the type that rows of vertices are made of.
+template <class Body> inline void with_storage(const CrfStorage &storage, const Body &body) {
+    if constexpr (float16_lanes > 0)
+        if (storage.is_float16) return body(Float16{});
+    body(float{});
+}
+
+// Values from one vertex to the next: float16 of more than half a line of a cache have all of it.
+template <class T> constexpr std::int64_t pitch_of(std::int64_t row) {
+    return row > block_labels || (sizeof(T) == 2 && row > block_labels / 2) ? block_labels : row;
+}
+
+// Where the values of a vertex begin that are those of lane `at` of a row.
+template <class T> inline T *rows_from(const CrfLattice &lattice, char *rows, std::int64_t at) {
+    return reinterpret_cast<T *>(rows + at / block_labels * lattice.block_bytes()) +
+           at % block_labels;
+}
+
+// As in_parts, none of which lies in two blocks of labels.
+template <class V, class Body> inline void in_blocks(std::int64_t row, const Body &body) {
+    constexpr std::int64_t w = lanes_of<V>;
+    constexpr int most = w > 8 ? 2 : 4;
+    if (row <= block_labels) return in_parts<V>(row, body);
+    std::int64_t at = 0;
+    for (; at + most * w <= row; at += most * w) body(Part<V, most, false>{at, row});
+    for (; at < row; at += w) body(Part<V, 1, false>{at, row});
+}
+
 // The same without a stride to know.
 template <class V, class Body> inline void in_groups(std::int64_t row, const Body &body) {
     constexpr std::int64_t w = lanes_of<V>;

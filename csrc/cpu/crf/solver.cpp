@@ -9,9 +9,24 @@
 namespace segpost {
 namespace {
 
-constexpr std::int64_t line_of_cache = 16;        // floats
 constexpr std::int64_t work_per_filter = 1 << 17; // floats: steps are short
-constexpr std::int64_t many_rows = 1 << 14;
+constexpr std::int64_t many_rows = 1 << 12;
+
+// One block of labels alone.
+CrfLattice block_of(CrfLattice lattice, std::int64_t block) {
+    lattice.sums += block * lattice.block_bytes();
+    return lattice;
+}
+
+std::int64_t lanes_of_block(std::int64_t row, std::int64_t block) {
+    return std::min(block_labels, row - block * block_labels);
+}
+
+// Nothing has been sent to vertices that no pixel has.
+void clear_bridges(const Lattice &lattice, const CrfLattice &block) {
+    const std::int64_t row = block.storage.row_bytes();
+    std::fill(block.sums + lattice.start.back() * row, block.sums + block.length * row, char{0});
+}
 
 } // namespace
 
@@ -76,7 +91,7 @@ struct CrfOnLattice::Run {
     bool over_pixels(CrfSums &sums);
     bool filter();
     bool filter_wide(const Lattice &, const CrfLattice &, const CrfWeights &);
-    void filter_lanes(const Lattice &, const CrfLattice &, std::int64_t lane0, std::int64_t lane1);
+    void filter_block(const Lattice &, const CrfLattice &block, std::int64_t lanes);
     bool spread(const ProbabilityView &out);
 };
 
@@ -113,12 +128,7 @@ void CrfOnLattice::Run::set_up(bool keep) {
         weights.push_back(weight);
         if (lattice) {
             Lattice &own_lattice = *solver.lattices_[i];
-            for (Floats *values : {&own_lattice.sums, &own_lattice.rows}) {
-                values->reserve((own_lattice.view.length + 1) * row);
-                std::fill_n(values->data() + own_lattice.view.length * row, row, 0.0f);
-            }
-            own_lattice.view.sums = own_lattice.sums.data(),
-            own_lattice.view.rows = own_lattice.rows.data();
+            own_lattice.reserve(row, matrix || !solver.include_self_);
             lattices.push_back(own_lattice.view);
             self_messages.push_back(
                 own_lattice.self_message.empty() ? nullptr : own_lattice.self_message.data());
@@ -176,25 +186,27 @@ bool CrfOnLattice::Run::over_pixels(CrfSums &sums) {
     return true;
 }
 
-// Small lattices are filtered by few threads, each some labels along all axes; of large ones, and
-// where labels are mixed, all threads take one step after the other.
+// Small lattices are filtered by few threads, each a block of labels along all axes; of large ones,
+// and where labels are mixed, all threads take one step after the other.
 bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &view,
                                     const CrfWeights &weight) {
     const std::int64_t row = pass.row, step = per_task(work_per_filter, row);
     const auto &joints = lattice.joints;
     const auto new_vertex = [&](std::size_t i) { return joints[i].to != joints[i - 1].to; };
     const auto anywhere = [](std::size_t) { return true; };
-    const std::int64_t used = lattice.start.back() * row; // by the tiles
-    if (!parallel_parts(split_points(view.length * row - used, work_per_task / 8, anywhere),
-                        cancelled, [&](std::int64_t begin, std::int64_t end) {
-                            std::fill(view.sums + used + begin, view.sums + used + end, 0.0f);
-                        }))
-        return false;
     const auto joint_count = static_cast<std::int64_t>(joints.size());
-    if (!parallel_parts(split_points(joint_count, step, new_vertex), cancelled,
-                        [&](std::int64_t begin, std::int64_t end) {
-                            table.crf_join(view, row, 0, row, begin, end);
-                        }))
+    const auto each_block = [&](const auto &work) {
+        for (std::int64_t block = 0; block < view.storage.blocks; ++block)
+            if (!work(block_of(view, block), lanes_of_block(row, block))) return false;
+        return true;
+    };
+    if (!each_block([&](const CrfLattice &block, std::int64_t lanes) {
+            clear_bridges(lattice, block);
+            return parallel_parts(split_points(joint_count, step, new_vertex), cancelled,
+                                  [&](std::int64_t begin, std::int64_t end) {
+                                      table.crf_join(block, lanes, begin, end);
+                                  });
+        }))
         return false;
     if (weight.matrix && !parallel_parts(split_points(view.length, step / row, anywhere), cancelled,
                                          [&](std::int64_t begin, std::int64_t end) {
@@ -203,28 +215,28 @@ bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &vi
                                                            memory.get());
                                          }))
         return false;
-    for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
-        const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        if (!parallel_parts(lattice.chain_split_points(lattice.axis(i), step), cancelled,
-                            [&](std::int64_t begin, std::int64_t end) {
-                                table.crf_blur(view, row, 0, row, chain.data(), begin, end,
-                                               lattice.blur_weight);
-                            }))
-            return false;
-    }
-    return true;
+    return each_block([&](const CrfLattice &block, std::int64_t lanes) {
+        for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
+            const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
+            if (!parallel_parts(lattice.chain_split_points(lattice.axis(i), step), cancelled,
+                                [&](std::int64_t begin, std::int64_t end) {
+                                    table.crf_blur(block, lanes, chain.data(), begin, end,
+                                                   lattice.blur_weight);
+                                }))
+                return false;
+        }
+        return true;
+    });
 }
 
-void CrfOnLattice::Run::filter_lanes(const Lattice &lattice, const CrfLattice &view,
-                                     std::int64_t lane0, std::int64_t lane1) {
-    const std::int64_t row = pass.row;
-    for (std::int64_t v = lattice.start.back(); v < view.length; ++v)
-        std::fill(view.sums + v * row + lane0, view.sums + v * row + lane1, 0.0f);
-    table.crf_join(view, row, lane0, lane1, 0, static_cast<std::int64_t>(lattice.joints.size()));
-    for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
+void CrfOnLattice::Run::filter_block(const Lattice &lattice, const CrfLattice &block,
+                                     std::int64_t lanes) {
+    clear_bridges(lattice, block);
+    table.crf_join(block, lanes, 0, static_cast<std::int64_t>(lattice.joints.size()));
+    for (std::int64_t i = 0; i < lattice.passes * block.corners; ++i) {
         const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        table.crf_blur(view, row, lane0, lane1, chain.data(), 0,
-                       lattice.chain_length(lattice.axis(i)), lattice.blur_weight);
+        table.crf_blur(block, lanes, chain.data(), 0, lattice.chain_length(lattice.axis(i)),
+                       lattice.blur_weight);
     }
 }
 
@@ -232,18 +244,16 @@ void CrfOnLattice::Run::filter_lanes(const Lattice &lattice, const CrfLattice &v
 bool CrfOnLattice::Run::filter() {
     struct Task {
         std::size_t term;
-        std::int64_t first, last; // lanes, or rows of nodes
+        std::int64_t first, last; // rows of nodes, or the block of labels alone
     };
     std::vector<Task> tasks;
-    const std::int64_t row = pass.row,
-                       group = num_threads() > 1 ? std::min(row, line_of_cache) : row;
+    const std::int64_t row = pass.row;
     const auto wide = [&](std::size_t t) {
         return lattices[t].length >= many_rows || weights[t].matrix;
     };
-    for (std::size_t t = 0; t < lattices.size(); ++t) {
-        for (std::int64_t at = 0; at < row && !wide(t); at += group)
-            tasks.push_back({t, at, std::min(at + group, row)});
-    }
+    for (std::size_t t = 0; t < lattices.size(); ++t)
+        for (std::int64_t block = 0; block < lattices[t].storage.blocks && !wide(t); ++block)
+            tasks.push_back({t, block, block});
     for (std::size_t t = 0; t < grids.size(); ++t) {
         solver.grids_[t]->join_strips(solver.tiles_, pass.h, pass.w, row);
         const std::int64_t step = per_task(work_per_filter / 2, grids[t].width * row);
@@ -255,8 +265,9 @@ bool CrfOnLattice::Run::filter() {
             [&](std::int64_t i) {
                 const Task &task = tasks[static_cast<std::size_t>(i)];
                 if (task.term < lattices.size())
-                    return filter_lanes(*solver.lattices_[task.term], lattices[task.term],
-                                        task.first, task.last);
+                    return filter_block(*solver.lattices_[task.term],
+                                        block_of(lattices[task.term], task.first),
+                                        lanes_of_block(row, task.first));
                 const CrfGrid &grid = grids[task.term - lattices.size()];
                 const Memory memory = allocate(table.crf_grid_scratch(grid, row));
                 table.crf_grid(grid, weights[task.term], row, task.first, task.last, memory.get());
@@ -290,6 +301,41 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
         cancelled);
 }
 
+// Whether the best labels of pixels beside each other often differ. Only before labels are packed.
+bool CrfOnLattice::is_rough() const {
+    constexpr std::int64_t rows_apart = 16, pairs_per_difference = 8;
+    const std::int64_t labels = unary_.labels;
+    std::int64_t pairs = 0, differences = 0;
+    for (const CrfTile &tile : tiles_)
+        for (std::int64_t y = tile.y0; y < tile.y1; y += rows_apart) {
+            const float *row = logs_.data() + (tile.first + (y - tile.y0) * tile.width()) * labels;
+            const auto best = [&](std::int64_t x) {
+                return std::max_element(row + x * labels, row + (x + 1) * labels) - row -
+                       x * labels;
+            };
+            for (std::int64_t x = 0; x + 1 < tile.width(); x += 2, ++pairs)
+                differences += best(x) != best(x + 1);
+        }
+    return differences * pairs_per_difference > pairs;
+}
+
+// Whether a quarter of the pixels says enough of the others for an iteration that is not among the
+// last: where terms attract, as those that repel would go on to and fro between the quarters;
+// where several pixels share a vertex, and none has a node of its own; where pixels are like those
+// beside them; and where it is worth it.
+bool CrfOnLattice::may_sample() const {
+    constexpr std::int64_t pixels_per_vertex = 2, many_pixels = 1 << 15;
+    if (!std::isfinite(reach_) || unary_.d != 1 || unary_.pixels() < many_pixels) return false;
+    return std::all_of(lattices_.begin(), lattices_.end(),
+                       [&](const auto &lattice) {
+                           return lattice->vertices * pixels_per_vertex <= unary_.pixels();
+                       }) &&
+           std::all_of(
+               grids_.begin(), grids_.end(),
+               [](const auto &grid) { return grid->view.step_y > 1 && grid->view.step_x > 1; }) &&
+           !is_rough();
+}
+
 bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                          const ProbabilityView *start, double tolerance, bool trace,
                          const CancelToken &cancelled, std::vector<CrfStep> &steps) {
@@ -298,8 +344,13 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
     kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
     Run here(*this, cancelled);
     here.set_up(trace || tolerance >= 0);
-    if (!here.pack()) return false;
     CrfPass &pass = here.pass;
+    // The pixels of every 2 x 2 take turns, except in the last iterations.
+    constexpr CrfSample turns[] = {{2, 0, 0}, {2, 1, 1}, {2, 0, 1}, {2, 1, 0}};
+    constexpr std::int64_t whole_passes = 3, most_sampled = 7;
+    const std::int64_t sampled =
+        !pass.kept && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
+    if (!here.pack()) return false;
     pass.start = start;
     const float shift = pass.shift;
     bool written = false;
@@ -310,6 +361,8 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
         pass.trace = trace && !pass.first;
         pass.splat = !last || trace;
         pass.out = last ? &out : nullptr;
+        const bool sample = done < sampled && !(pass.first && start);
+        pass.sample = sample ? turns[done % 4] : CrfSample();
         CrfSums sums;
         if (!here.over_pixels(sums)) return false;
         if (pass.trace) describe(steps.back(), sums, offset_);

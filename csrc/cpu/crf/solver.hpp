@@ -23,6 +23,8 @@ class SEGPOST_EXPORT CrfOnLattice : public CrfInference {
   private:
     struct Run;
     bool read(const CancelToken &);
+    bool may_sample() const;
+    bool is_rough() const;
 
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;

@@ -164,10 +164,11 @@ __global__ void largest_sum(Normalizing job) {
 
 class OnLattice : public Term {
   public:
-    OnLattice(const PairwiseJob &job, const Shape &shape, const LatticeConfig &config, bool own,
+    OnLattice(const PairwiseJob &job, const Shape &shape, const LatticeConfig &quality, bool own,
               const Workspace &workspace)
-        : lattice_(job, shape.d, shape.h, shape.w, config), workspace_(workspace) {
-        made_ = make_vertices(job, shape, lattice_, config, workspace);
+        : config_(recipe_for(job, shape, quality, workspace)),
+          lattice_(job, shape.d, shape.h, shape.w, config_), workspace_(workspace) {
+        made_ = make_vertices(job, shape, lattice_, config_, workspace);
         const std::int64_t entries = shape.pixels() * lattice_.corners;
         const Stream stream = workspace.stream();
         // A vertex has at least one piece, and one more for every so many entries.
@@ -272,6 +273,7 @@ class OnLattice : public Term {
         }
     }
 
+    LatticeConfig config_;
     LatticeShape lattice_;
     const Workspace &workspace_;
     Vertices made_;

@@ -18,6 +18,10 @@ struct Vertices {
     unsigned *previous = nullptr;     // 0: none
 };
 
+// The recipe for an image. This waits for the device.
+LatticeConfig recipe_for(const PairwiseJob &, const Shape &, const LatticeConfig &,
+                         const Workspace &);
+
 // This waits for the device.
 Vertices make_vertices(const PairwiseJob &, const Shape &, const LatticeShape &,
                        const LatticeConfig &, const Workspace &);

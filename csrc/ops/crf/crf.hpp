@@ -75,9 +75,12 @@ struct PairwiseJob {
 
 // How the lattice is made; see quality in crf.py.
 struct LatticeConfig {
-    std::int64_t passes = 1;     // blurs along every axis, the second backwards
-    double blur_weight = 0.5;    // weight of a neighbour, whose own is 1
-    double scale = 1.0;          // vertices are this much closer than variances say
+    std::int64_t passes = 1;  // blurs along every axis, the second backwards
+    double blur_weight = 0.5; // weight of a neighbour, whose own is 1
+    double scale = 1.0;       // vertices are this much closer than variances say
+    double wide_blur_weight = 0.5, wide_scale = 1.0; // the same where few pixels share a vertex
+    std::int64_t small_passes = 1;                   // and of small images in which many do
+    double small_blur_weight = 0.5, small_scale = 1.0;
     std::int64_t bridge_min = 0; // vertices that one without pixels has to join; 0: there are none
     double prune_bound = 1e-5;   // bound on what labels without a chance may weigh together
 };

@@ -10,13 +10,16 @@
 
 namespace segpost {
 
-// Bridges of so many vertices would cost more than they are worth: only the busiest are built.
-constexpr std::int64_t many_vertices = 1 << 16;
+// Bridges of many vertices would cost more than they are worth: only the busiest are built. Those
+// of few vertices cost nothing that counts: all are.
+constexpr std::int64_t few_vertices = 1 << 14, many_vertices = 1 << 16;
 constexpr std::int64_t many_bridged = 6;
 
 // How many vertices a missing one has to join.
 inline std::int64_t vertices_bridged(const LatticeConfig &config, std::int64_t vertices) {
-    return config.bridge_min > 1 && vertices > many_vertices ? many_bridged : config.bridge_min;
+    if (config.bridge_min < 2) return config.bridge_min;
+    if (vertices <= few_vertices) return 1;
+    return vertices > many_vertices ? many_bridged : config.bridge_min;
 }
 
 // Factors of a normalisation; a pixel that nobody reaches gets none.

@@ -85,14 +85,20 @@ class LatticeConfig(NamedTuple):
     passes: int  # blurs along every axis; the second in reverse order
     blur_weight: float  # weight of each neighbour in a blur; the center has 1
     scale: float  # spacing of vertices relative to that by the variances of the steps
-    bridge_min: int  # neighbours that a vertex without pixels needs; 0: no such vertices
+    wide_blur_weight: float  # the same two of images whose pixels are unlike those beside them,
+    wide_scale: float  # so that few share a vertex; other images are in between
+    small_passes: int  # the same of small images whose pixels are like those beside them
+    small_blur_weight: float
+    small_scale: float
+    bridge_min: int  # neighbours that a vertex without pixels needs; 0: no such vertices. Above 1
+    # it is 1 in small lattices and more in large ones
     prune_bound: float  # bound on the total probability of the labels that are pruned
 
 
 LATTICES = {  # that minimize the error against the exact mean field of photographs and noise
-    "fast": LatticeConfig(1, 0.5, 1.0, 0, 1e-4),
-    "default": LatticeConfig(1, 0.42, 1.02, 2, 1e-5),
-    "high": LatticeConfig(2, 0.4, 1.02, 1, 1e-6),
+    "fast": LatticeConfig(1, 0.5, 1.0, 0.5, 1.0, 1, 0.5, 1.0, 0, 1e-4),
+    "default": LatticeConfig(1, 0.44, 1.04, 0.36, 0.94, 2, 0.4, 1.02, 2, 1e-5),
+    "high": LatticeConfig(2, 0.4, 1.02, 0.4, 1.02, 2, 0.4, 1.02, 1, 1e-6),
 }
 
 

@@ -19,11 +19,13 @@ from segpost._backends.numba.crf.terms import (
     pad_compatibility,
     scale_self_weights,
 )
+from segpost._backends.numba.crf.variety import select_recipe
 from segpost._backends.numba.crf.vertices import Vertices, embed
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import pieces
 from segpost._core.contract import Array, LatticeConfig, Pairwise
 
+FEW_VERTICES = 1 << 14  # in smaller lattices all bridges are built: they are few
 MAX_BRIDGED_VERTICES = 1 << 16  # in larger lattices only bridges with many neighbours are fast
 MIN_NEIGHBOURS = 6  # neighbours of a bridge in larger lattices
 TASK = 1 << 16  # floats of a task
@@ -44,7 +46,7 @@ class Lattice:
         config: LatticeConfig,
         include_self: bool,
     ) -> None:
-        self.strips, self.config = strips, config
+        self.strips, self.config = strips, select_recipe(config, term, size)
         self.self_message: Array | None = None
         self.row = row_length(labels)
         scale = self.embed_pixels(term, size)
@@ -87,12 +89,17 @@ class Lattice:
         self.vertices = Vertices(all_names, all_keys, names, n)
         self.vertex = self.vertices.ids  # of the strips' vertices
         bridge_min = self.config.bridge_min
-        if bridge_min:
-            self.vertices.add_bridges(
-                MIN_NEIGHBOURS
-                if bridge_min > 1 and len(self.vertices) > MAX_BRIDGED_VERTICES
+        if bridge_min > 1:
+            count = len(self.vertices)
+            bridge_min = (
+                1
+                if count <= FEW_VERTICES
+                else MIN_NEIGHBOURS
+                if count > MAX_BRIDGED_VERTICES
                 else bridge_min
             )
+        if bridge_min:
+            self.vertices.add_bridges(bridge_min)
         self.chains = self.vertices.chains()
         return float(
             (math.sqrt(2 * math.pi) * step) ** d * math.sqrt(n) / (1 + 2 * w) ** (n * passes)
