@@ -42,7 +42,8 @@ These rates are assumed:
 What decides is named *bytes*, *cache* (bytes by blocks), *instructions*, *atomics*, *launch*, or
 *wait of the CPU*. *Latency* is added where a launch has fewer blocks than the device has
 processors. The model leaves out that arrays in the second-level cache are read faster, and that few
-resident warps do not reach the rates.
+resident warps do not reach the rates. Letterboxes and boundary scores have no kernels; the exact
+dense CRF is left out, because it takes hours to emulate.
 """
 
 
