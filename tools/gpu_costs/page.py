@@ -43,7 +43,7 @@ What decides is named *bytes*, *cache* (bytes by blocks), *instructions*, *atomi
 *wait of the CPU*. *Latency* is added where a launch has fewer blocks than the device has
 processors. The model leaves out that arrays in the second-level cache are read faster, and that few
 resident warps do not reach the rates. Letterboxes and boundary scores have no kernels; the exact
-dense CRF is left out, because it takes hours to emulate.
+dense CRF is left out, because it takes long to emulate.
 """
 
 
