@@ -131,14 +131,17 @@ def find_loop(listed: list[str], labels: dict[str, int]) -> Loop | None:
     return best if best and best.wide_loads else None
 
 
-def describe_kernels(folder: Path) -> dict[str, Kernel]:
-    """Return what each kernel takes, by its signature; `folder` is for the machine code."""
+def describe_kernels(folder: Path, subject: str = "*") -> dict[str, Kernel]:
+    """Return what each kernel takes, by its signature; `folder` is for the machine code.
+
+    `subject` is one folder of the kernels, by default all.
+    """
     import sys
 
     sys.path.insert(0, str(ROOT / "tests"))
     from emulated.launches import signature_of
 
-    sources = sorted(CUDA.glob("*/*.cu"))
+    sources = sorted(CUDA.glob(f"{subject}/*.cu"))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         made = list(pool.map(lambda source: compile_source(source, folder), sources))
     disassembler = find_tool("nvdisasm")
