@@ -145,9 +145,10 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
     return true;
 }
 
-void Lattice::reserve(std::int64_t row, bool are_differences) {
+void Lattice::reserve(std::int64_t labels, std::int64_t row, bool are_differences) {
+    // By the labels, not by the rows that hold them: all levels decide the same.
     constexpr std::int64_t second_level_cache = 1 << 20;
-    const bool is_small = view.length * row * 4 < second_level_cache;
+    const bool is_small = view.length * labels * 4 < second_level_cache;
     view.storage = kernels().crf_storage(row, are_differences || is_small);
     view.scale = view.unscale = 1.0f;
     const std::int64_t bytes = view.storage.blocks * view.block_bytes();

@@ -44,7 +44,7 @@ struct Lattice {
 
     // Makes room for rows of so many floats: float16 unless messages are differences of much larger
     // ones.
-    void reserve(std::int64_t row, bool are_differences);
+    void reserve(std::int64_t labels, std::int64_t row, bool are_differences);
 
   private:
     bool sums_of_rows(const std::vector<CrfTile> &, std::vector<float> &values,

@@ -128,7 +128,7 @@ void CrfOnLattice::Run::set_up(bool keep) {
         weights.push_back(weight);
         if (lattice) {
             Lattice &own_lattice = *solver.lattices_[i];
-            own_lattice.reserve(row, matrix || !solver.include_self_);
+            own_lattice.reserve(pass.used, row, matrix || !solver.include_self_);
             lattices.push_back(own_lattice.view);
             self_messages.push_back(
                 own_lattice.self_message.empty() ? nullptr : own_lattice.self_message.data());
