@@ -71,12 +71,18 @@ def test_what_a_build_needs(
     assert text in " ".join(capsys.readouterr().err.split())
 
 
+def write_cmake(folder: Path, command: str) -> Path:
+    """Write a program in place of CMake, which runs a command and fails."""
+    cmake = folder / "cmake"
+    cmake.write_text(f"#!/bin/sh\n{command}\nexit 1\n")
+    cmake.chmod(0o755)
+    return cmake
+
+
 def test_ninja_builds_where_there_is_no_make(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
 ) -> None:
-    cmake = tmp_path / "cmake"
-    cmake.write_text('#!/bin/sh\necho "error: $*"\nexit 1\n')
-    cmake.chmod(0o755)
+    cmake = write_cmake(tmp_path, 'echo "error: $*"')
     monkeypatch.delenv("CMAKE_GENERATOR", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "make" else os.fspath(cmake))
     assert main(["build-runtime", "onnxruntime"]) == 2
@@ -87,9 +93,7 @@ def test_a_build_that_fails_says_why(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
 ) -> None:
     """The lines with an error, of what CMake or the compiler printed."""
-    cmake = tmp_path / "cmake"
-    cmake.write_text("#!/bin/sh\necho a warning\necho 'x.cpp:3: error: no such type'\nexit 1\n")
-    cmake.chmod(0o755)
+    cmake = write_cmake(tmp_path, "echo a warning; echo 'x.cpp:3: error: no such type'")
     monkeypatch.setattr(shutil, "which", lambda name: os.fspath(cmake))
     assert main(["build-runtime", "onnxruntime"]) == 2
     said = capsys.readouterr().err

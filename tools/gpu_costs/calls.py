@@ -58,8 +58,8 @@ def list_calls(module: ModuleType) -> Iterator[Call]:
     pixels = FULL[0] * FULL[1]
 
     def postprocess(logits: Any, *want: Any, **options: Any) -> Callable[[], Any]:
-        given: dict[str, Any] = {"palette": palette, "want": want, "check": "off", **options}
-        return lambda: segpost.postprocess(logits, **given)
+        settings: dict[str, Any] = {"palette": palette, "want": want, "check": "off", **options}
+        return lambda: segpost.postprocess(logits, **settings)
 
     low = there(low_logits())
     full = there(enlarged(low_logits(), *FULL))
@@ -80,8 +80,8 @@ def list_calls(module: ModuleType) -> Iterator[Call]:
     image = there(photograph(*FULL))
     yield Call("colorize", lambda: segpost.colorize(preds, palette, check="off"), pixels)
     yield Call("overlay", lambda: segpost.overlay(image, preds, palette, check="off"), pixels)
-    found = partial(segpost.labels_from_colors, colors, palette, check="off")
-    yield Call("labels from colors", found, pixels)
+    read = partial(segpost.labels_from_colors, colors, palette, check="off")
+    yield Call("labels from colors", read, pixels)
     count: Any = partial(segpost.confusion_matrix, num_classes=CLASSES, ignore_index=255)
     yield Call("confusion of labels", lambda: count(preds, target, check="off"), pixels)
     yield Call("confusion of logits, full size", lambda: count(full, target, check="off"), pixels)

@@ -86,8 +86,8 @@ def read_instructions(code: str) -> Iterator[tuple[str, Kernel]]:
         for line in text.splitlines():
             if line.startswith(".L_x_"):
                 labels[line.rstrip(":")] = len(listed)
-            elif found := re.match(r"\s+/\*[0-9a-f]{4,}\*/\s+(.*?)\s*;", line):
-                listed.append(found[1])
+            elif match := re.match(r"\s+/\*[0-9a-f]{4,}\*/\s+(.*?)\s*;", line):
+                listed.append(match[1])
         while listed and re.search(r"\bNOP\b", listed[-1]):
             listed.pop()  # what fills the last line
         loop = find_loop(listed, labels)
@@ -109,9 +109,9 @@ def read_instructions(code: str) -> Iterator[tuple[str, Kernel]]:
 def list_loops(listed: list[str], labels: dict[str, int]) -> Iterator[tuple[int, int]]:
     """Yield the first and the last instruction of every loop but the one that ends a kernel."""
     for at, line in enumerate(listed):
-        found = re.search(r"\bBRA\b.*\(?(\.L_x_\d+)\)?", line)
-        if found and labels.get(found[1], at + 1) < at:
-            yield labels[found[1]], at
+        match = re.search(r"\bBRA\b.*\(?(\.L_x_\d+)\)?", line)
+        if match and labels.get(match[1], at + 1) < at:
+            yield labels[match[1]], at
 
 
 def find_loop(listed: list[str], labels: dict[str, int]) -> Loop | None:
@@ -147,13 +147,13 @@ def describe_kernels(folder: Path, subject: str = "*") -> dict[str, Kernel]:
     disassembler = find_tool("nvdisasm")
     kernels: dict[str, Kernel] = {}
     for source, (cubin, said) in zip(sources, made, strict=True):
-        found = dict(read_resources(said))
+        resources = dict(read_resources(said))
         if disassembler:
             command = [disassembler, "-c", str(cubin)]
             code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             for name, counts in read_instructions(code):
-                found[name] |= counts
+                resources[name] |= counts
         place = str(source.relative_to(CUDA))
-        for symbol, values in zip(demangle(list(found)), found.values(), strict=True):
+        for symbol, values in zip(demangle(list(resources)), resources.values(), strict=True):
             kernels[signature_of(symbol)] = {"file": place, **values}
     return dict(sorted(kernels.items()))

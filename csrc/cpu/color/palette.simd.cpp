@@ -71,32 +71,32 @@ struct LabelReader {
     RowLabels read(std::int64_t n, std::int64_t y, LabelErrors &errors) const {
         const char *row = labels.row(n, y);
         const std::int64_t place = (n * labels.h + y) * labels.w;
-        RowLabels found;
+        RowLabels own;
         bool odd = false;
         if (labels.dtype == DType::u8 && labels.stride_w == 1) {
-            found.bytes = reinterpret_cast<const std::uint8_t *>(row);
+            own.bytes = reinterpret_cast<const std::uint8_t *>(row);
         } else if (range.classes <= byte_classes) {
             odd = narrow(labels, row, labels.w, true, range.has_ignore ? range.ignore_index : 255,
                          bytes);
-            found.bytes = bytes;
+            own.bytes = bytes;
         } else {
 #define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry)
             SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
-            found.entry = entry, found.entries = range.classes + 1;
+            own.entry = entry, own.entries = range.classes + 1;
             for (std::int64_t i = 0; i < labels.w; ++i) odd |= entry[i] == range.classes;
         }
-        if (found.bytes) {
-            found.entries = largest(found.bytes) + 1;
-            if (found.entries > range.classes) odd |= has_wrong(found.bytes);
-            if (found.entries > range.classes + 1) use_void_entry(found);
+        if (own.bytes) {
+            own.entries = largest(own.bytes) + 1;
+            if (own.entries > range.classes) odd |= has_wrong(own.bytes);
+            if (own.entries > range.classes + 1) use_void_entry(own);
         }
         if (odd) {
 #define SEGPOST_FIND(L) find_errors<L>(row, labels.stride_w, labels.w, range, place, errors)
             SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
         }
-        return found;
+        return own;
     }
 
   private:

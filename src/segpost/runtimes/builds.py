@@ -81,7 +81,7 @@ def _check_tools() -> None:
     if missing:
         raise FileNotFoundError(
             f"{', '.join(missing)} not found: a build needs CMake, make or Ninja, and a C++ "
-            f"compiler, in Debian apt-get install {' '.join(missing)}"
+            "compiler; Debian has them as cmake, make and g++"
         )
 
 
