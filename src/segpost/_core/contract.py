@@ -97,42 +97,18 @@ class LatticeConfig(NamedTuple):
 
 LATTICES = {  # that minimize the error against the exact mean field of photographs and noise
     "fast": LatticeConfig(
-        passes=1,
-        blur_weight=0.5,
-        scale=1.0,
-        wide_blur_weight=0.5,
-        wide_scale=1.0,
-        small_passes=1,
-        small_blur_weight=0.5,
-        small_scale=1.0,
-        bridge_min=0,
-        prune_bound=1e-4,
+        passes=1, blur_weight=0.5, scale=1.0, wide_blur_weight=0.5, wide_scale=1.0,
+        small_passes=1, small_blur_weight=0.5, small_scale=1.0, bridge_min=0, prune_bound=1e-4,
     ),
     "default": LatticeConfig(
-        passes=1,
-        blur_weight=0.44,
-        scale=1.04,
-        wide_blur_weight=0.36,
-        wide_scale=0.94,
-        small_passes=2,
-        small_blur_weight=0.4,
-        small_scale=1.02,
-        bridge_min=2,
-        prune_bound=1e-5,
+        passes=1, blur_weight=0.44, scale=1.04, wide_blur_weight=0.36, wide_scale=0.94,
+        small_passes=2, small_blur_weight=0.4, small_scale=1.02, bridge_min=2, prune_bound=1e-5,
     ),
     "high": LatticeConfig(
-        passes=2,
-        blur_weight=0.4,
-        scale=1.02,
-        wide_blur_weight=0.4,
-        wide_scale=1.02,
-        small_passes=2,
-        small_blur_weight=0.4,
-        small_scale=1.02,
-        bridge_min=1,
-        prune_bound=1e-6,
+        passes=2, blur_weight=0.4, scale=1.02, wide_blur_weight=0.4, wide_scale=1.02,
+        small_passes=2, small_blur_weight=0.4, small_scale=1.02, bridge_min=1, prune_bound=1e-6,
     ),
-}
+}  # fmt: skip
 
 
 class CrfStep(NamedTuple):
