@@ -1,6 +1,8 @@
 // What zig's C++ runtime for WASI lacks, since it is built without exceptions and threads: the tag
 // of those of C++, which `throw` of WebAssembly throws, a `new` that throws where there is no
-// memory, and a lock of the memory.
+// memory, a lock of the memory, and statics of functions that one thread initializes while others
+// wait.
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -50,6 +52,23 @@ void operator delete(void *memory, std::size_t) noexcept { release(memory); }
 void operator delete[](void *memory, std::size_t) noexcept { release(memory); }
 void operator delete(void *memory, std::align_val_t) noexcept { release(memory); }
 void operator delete[](void *memory, std::align_val_t) noexcept { release(memory); }
+
+// A static of a function is guarded by a number, whose lowest bit says that it is initialized.
+namespace {
+
+constexpr int untouched = 0, initialized = 1, in_progress = 2;
+
+} // namespace
+
+extern "C" int __cxa_guard_acquire(std::atomic<int> *guard) {
+    for (;;) {
+        int state = untouched;
+        if (guard->compare_exchange_strong(state, in_progress)) return 1;
+        if (state == initialized) return 0;
+    }
+}
+extern "C" void __cxa_guard_release(std::atomic<int> *guard) { *guard = initialized; }
+extern "C" void __cxa_guard_abort(std::atomic<int> *guard) { *guard = untouched; }
 
 // The memory of exceptions: CMake gives these names to the functions that libc++abi calls.
 namespace __cxxabiv1 {
