@@ -4,12 +4,12 @@
 #include "bindings/crf.hpp"
 #include "bindings/decoding.hpp"
 #include "bindings/distances.hpp"
-#include "bindings/dlpack.hpp"
 #include "bindings/failures.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/objects.hpp"
 #include "bindings/panoptic.hpp"
 #include "bindings/queries.hpp"
+#include "bindings/readers.hpp"
 #include "bindings/signals.hpp"
 
 #include "cpu/runtime/launch.hpp"
@@ -330,7 +330,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     // for the other and that one for Python.
     axis_names();
     m.def("bind_records", &bind_records, arg("contract"));
-    bind_dlpack(m);
+    bind_readers(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
     m.attr("_capi") = py::capsule(api, "segpost._cpu._capi", [](PyObject *) {});
     m.attr("version") = SEGPOST_VERSION;

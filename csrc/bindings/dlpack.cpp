@@ -112,41 +112,36 @@ std::int64_t extent_of(const Tensor &tensor, std::int64_t element) {
     return after - before > most_bytes ? -1 : after + element;
 }
 
-// A view, its element type and the address behind its last element, or None: then the slower path
-// reads the tensor, or says why not.
-py::object import_dlpack(const py::object &value) {
+} // namespace
+
+TensorView view_tensor(py::handle value) {
     const Exchange *exchange = exchange_of(Py_TYPE(value.ptr()));
-    if (!exchange) return py::none();
+    if (!exchange) return {};
     Tensor tensor{};
     if (exchange->show(value.ptr(), &tensor) != 0) {
         PyErr_Clear();
-        return py::none();
+        return {};
     }
     const Kind *kind = kind_of(tensor);
     if (tensor.device_type != on_cpu || !kind || !tensor.data || tensor.ndim < 0 ||
         tensor.ndim > most_axes || (tensor.ndim && !(tensor.shape && tensor.strides)) ||
         tensor.byte_offset > static_cast<std::uint64_t>(most_bytes))
-        return py::none();
+        return {};
     const std::int64_t element = kind->bits / 8;
     const std::int64_t extent = extent_of(tensor, element);
-    if (extent < 0) return py::none();
+    if (extent < 0) return {};
     std::array<py::ssize_t, most_axes> shape{}, strides{};
     for (std::int32_t axis = 0; axis < tensor.ndim; ++axis) {
         shape[axis] = tensor.shape[axis];
         strides[axis] = tensor.shape[axis] > 1 ? tensor.strides[axis] * element : element;
     }
     const char *data = static_cast<const char *>(tensor.data) + tensor.byte_offset;
-    const auto end = reinterpret_cast<std::uintptr_t>(data) + static_cast<std::uintptr_t>(extent);
-    return py::make_tuple(py::array(kind->stored(), {shape.data(), shape.data() + tensor.ndim},
-                                    {strides.data(), strides.data() + tensor.ndim}, data, value),
-                          kind->name, end);
+    return {py::array(kind->stored(), {shape.data(), shape.data() + tensor.ndim},
+                      {strides.data(), strides.data() + tensor.ndim}, data, value),
+            kind->name,
+            reinterpret_cast<std::uintptr_t>(data) + static_cast<std::uintptr_t>(extent)};
 }
 
-} // namespace
-
-void bind_dlpack(py::module_ &m) {
-    attribute_name();
-    m.def("import_dlpack", &import_dlpack, py::arg("value"));
-}
+void prepare_dlpack() { attribute_name(); }
 
 } // namespace segpost::bindings

@@ -1,10 +1,22 @@
 // A tensor's memory by the C functions of its type, as DLPack 1.2 has them: no capsule is made.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/numpy.h>
+
+#include <cstdint>
 
 namespace segpost::bindings {
 
-void bind_dlpack(pybind11::module_ &);
+// A view of a tensor on the CPU. Where there is none, the slower path reads the tensor, or says why
+// not.
+struct TensorView {
+    pybind11::object array; // of NumPy; bfloat16 as uint16. Null: none
+    const char *kind = nullptr;
+    std::uintptr_t end = 0; // the address behind the last element
+};
+
+TensorView view_tensor(pybind11::handle);
+
+void prepare_dlpack();
 
 } // namespace segpost::bindings

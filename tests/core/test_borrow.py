@@ -1,8 +1,10 @@
-"""Tensors read by the C functions of their type: the same views as by the road through Python."""
+"""Arguments read by compiled code: the same views as by the road through Python."""
 
 from __future__ import annotations
 
 import ctypes
+import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +20,7 @@ from segpost._core.arrays import InputArray, as_input_array
 from segpost._core.dlpack import _Tensor
 
 torch = pytest.importorskip("torch")
-import_dlpack = pytest.importorskip(
-    "segpost._cpu", reason="the reader is native code"
-).import_dlpack
+read_array = pytest.importorskip("segpost._cpu", reason="the reader is native code").read_array
 
 KINDS = [
     *("float32", "float64", "float16", "bfloat16", "bool", "int8", "int16", "int32", "int64"),
@@ -68,7 +68,7 @@ def test_views_are_the_same(kind: str, shape: list[int], data: st.DataObject) ->
     if data.draw(st.booleans()):
         tensor = tensor[None].expand(3, *tensor.shape)
     if tensor.numel():
-        assert import_dlpack(tensor) is not None
+        assert read_array(tensor) is not None
     alike(tensor)
 
 
@@ -104,14 +104,13 @@ def test_no_copy_and_no_python(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.zeros(2, 3, dtype=torch.float8_e5m2),
         torch.nn.Parameter(torch.zeros(2, 3)),  # of another type
         torch.zeros(2, 0),
-        np.zeros((2, 3)),
         None,
     ],
     ids=str,
 )
 def test_what_is_left_to_python(tensor: Any) -> None:
     """Other layouts, devices, types of elements and of tensors; no error is left behind."""
-    assert import_dlpack(tensor) is None
+    assert read_array(tensor) is None
 
 
 def test_lazy_negatives_are_not_read_as_they_lie() -> None:
@@ -140,7 +139,7 @@ def test_the_photograph_of_a_segmentation_is_kept() -> None:
 
 def test_without_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the reader is not there, everything is read through Python."""
-    monkeypatch.setattr(arrays, "import_dlpack", lambda value: None)
+    monkeypatch.setattr(arrays, "read_array", lambda value: None)
     for kind in KINDS:
         alike(torch.arange(6).to(getattr(torch, kind)).reshape(2, 3).t())
 
@@ -174,6 +173,8 @@ def library(
     older: Any = None,
     name: bytes = b"dlpack_exchange_api",
     callback: bool = True,
+    room: Any = MEMORY.nbytes,
+    negated: object = False,
 ) -> Any:
     """A tensor of another library: 2 x 3 of `MEMORY`, from 4 bytes on, unless it is changed."""
     shape, strides = (ctypes.c_int64 * 2)(2, 3), (ctypes.c_int64 * 2)(4, 1)
@@ -190,17 +191,38 @@ def library(
         table.show = Show(show)
     ALIVE.extend([table, shape, strides, name])
     made = capsule(ctypes.addressof(table), name, None)
-    return type("Foreign", (), {"__dlpack_c_exchange_api__": made, "table": table})
+    storage = types.SimpleNamespace(data_ptr=lambda: MEMORY.ctypes.data, nbytes=lambda: room)
+    methods = {"is_neg": lambda self: negated, "untyped_storage": lambda self: storage}
+    return type("Foreign", (), {"__dlpack_c_exchange_api__": made, "table": table, **methods})
 
 
-def test_any_type_with_the_functions() -> None:
+@pytest.fixture
+def read_foreign(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], InputArray | None]:
+    """A function that reads a tensor of a type that takes the place of torch's."""
+
+    def read(tensor: Any, kind: type | None = None) -> InputArray | None:
+        fake = types.SimpleNamespace(Tensor=kind or type(tensor), from_numpy=torch.from_numpy)
+        monkeypatch.setitem(sys.modules, "torch", fake)
+        answer: InputArray | None = read_array(tensor)
+        monkeypatch.undo()
+        return answer
+
+    return read
+
+
+def test_any_type_with_the_functions(read_foreign: Any) -> None:
     """What the functions of a type say is what is read: strides, offset, kind."""
-    view, kind, end = import_dlpack(library()()) or (None, "", 0)
-    assert kind == "float32"
-    assert end == MEMORY.ctypes.data + 8 * 4
-    np.testing.assert_array_equal(view, [[1, 2, 3], [5, 6, 7]])
+    array, kind, wrap, copied = read_foreign(library()())
+    assert (kind, wrap, copied) == ("float32", torch.from_numpy, False)
+    np.testing.assert_array_equal(array, [[1, 2, 3], [5, 6, 7]])
     newer = library(major=2, callback=False, older=library().table)
-    assert import_dlpack(newer()) is not None
+    assert read_foreign(newer()) is not None
+
+
+def test_other_types_than_tensors_are_left_to_python(read_foreign: Any) -> None:
+    """They have no place for results; nor is anything read without torch."""
+    assert read_foreign(library()(), torch.Tensor) is None
+    assert read_array(library()()) is None
 
 
 def axes(**fields: tuple[int, int]) -> Callable[[Any], int]:
@@ -251,10 +273,16 @@ def changed(**fields: int | None) -> Callable[[Any], int]:
         library(callback=False),
         library(major=2),
         library(name=b"something_else"),
+        library(room=MEMORY.nbytes - 1),
+        library(room="unknown"),
+        library(negated=True),
         type("Child", (library(),), {}),
         type("Wrong", (), {"__dlpack_c_exchange_api__": 3}),
     ],
 )
-def test_what_is_not_borrowed(foreign: Any) -> None:
-    """Devices, unknown types, errors, missing functions, newer layouts, types that inherit."""
-    assert import_dlpack(foreign()) is None
+def test_what_is_not_borrowed(foreign: Any, read_foreign: Any) -> None:
+    """Devices, unknown types, errors, missing functions, newer layouts, types that inherit.
+
+    And storage that ends early or does not say where, and values with another sign.
+    """
+    assert read_foreign(foreign()) is None

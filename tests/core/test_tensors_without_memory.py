@@ -82,7 +82,7 @@ def test_the_argument_is_named_and_the_cure(
 ) -> None:
     """Nothing is read, and nothing is written to memory that nobody sees."""
     if not native:
-        monkeypatch.setattr(arrays, "import_dlpack", lambda value: None)
+        monkeypatch.setattr(arrays, "read_array", lambda value: None)
     make, text = TENSORS[name]
     with pytest.raises(TypeError, match=f"^logits .*{text}"):
         segpost.softmax(make())

@@ -13,7 +13,6 @@ from segpost._core.contract import (
     LATTICES,
     Array,
     CalibrationSums,
-    ColorOutputs,
     CrfSolver,
     LogitErrors,
     Logits,
@@ -29,18 +28,6 @@ from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
 globals().update(collect_operations(_cpu, features))
-
-
-def argmax(
-    logits: Logits,
-    axes: Axes | None,
-    labels: Array,
-    paint: ColorOutputs | None = None,
-    confidence: Array | None = None,
-    fast: bool = False,
-    probabilities: Array | None = None,
-) -> LogitErrors:
-    return _cpu.argmax(logits, axes, labels, paint, confidence, fast, probabilities)
 
 
 def binarize_runs(

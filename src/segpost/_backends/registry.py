@@ -108,7 +108,7 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     NotImplementedError
         If the backend does not have `operation`.
     """
-    name = backend_name()
+    name = _forced.get() or _default or backend_name()
     context = context_of(*arrays)
     if context is HOST:
         if name in DEVICE_BACKENDS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,15 +18,6 @@ from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
 from segpost._core.extensions import load_native
 from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
-
-try:
-    import_dlpack = load_native().import_dlpack
-except ImportError:  # it is not there, or cannot be loaded
-
-    def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str, int] | None:
-        """Return None, as the compiled reader does for arrays that it cannot read."""
-        return None
-
 
 Array = npt.NDArray[Any]
 
@@ -62,6 +53,21 @@ def _identity(array: Array) -> Array:
     return array
 
 
+try:
+    _native = load_native()
+    _native.bind_array(InputArray(np.empty(0), "", _identity))
+    read_array, may_overlap = _native.read_array, _native.may_overlap
+except ImportError:  # it is not there, or cannot be loaded
+
+    def read_array(value: object) -> InputArray | None:
+        """Return None, as the compiled reader does for what is no plain array or tensor."""
+        return None
+
+    def may_overlap(array: Array, others: Iterable[Array | None]) -> bool:
+        """Return True, as the compiled function does where the bounds of two arrays overlap."""
+        return True
+
+
 def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> InputArray:
     """Return a view of any array that is valid for the duration of a call.
 
@@ -72,13 +78,16 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
     TypeError
         If `value` is not an array, or if segpost cannot read its elements or its device.
     """
+    plain = None if outlives_call else read_array(value)
+    if plain is not None:
+        return plain  # type: ignore[no-any-return]
     if isinstance(value, DeviceArray):
         return InputArray(value, value.dtype.name, _identity)
     if type(value) is np.ndarray:
         return _from_numpy(value, name, _identity)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, getattr(torch, "Tensor", ())):
-        return _from_torch(torch, value, name, outlives_call)
+        return _from_torch(torch, value, name)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} is a masked array and its mask would be lost; "
@@ -128,17 +137,11 @@ def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> Inpu
     return InputArray(array.copy(), kind, wrap, True)
 
 
-def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> InputArray:
+def _from_torch(torch: Any, tensor: Any, name: str) -> InputArray:
     try:
         negated = tensor.is_neg()
     except ValueError:
         raise TypeError(f"{name} {UNINITIALIZED}") from None
-    imported = None if outlives_call or negated else import_dlpack(tensor)
-    if imported is not None:
-        array, kind, end = imported
-        storage = tensor.untyped_storage()
-        if end <= storage.data_ptr() + storage.nbytes():
-            return _as_supported(array, kind, torch.from_numpy)
     on_device = tensor.device.type in device_arrays.BY_TORCH
     if tensor.device.type not in ("cpu", "meta") and not on_device:
         raise TypeError(
@@ -269,10 +272,9 @@ def allocate_output(
     TypeError, ValueError
         If `out` has another dtype or shape, cannot be written, or overlaps an input.
     """
-    context = context_of(*inputs)
     if out is None:
-        return OutputArray(context.empty(shape, dtype), wrap)
-    output_dtype = np.dtype(dtype)
+        return OutputArray(context_of(*inputs).empty(shape, dtype), wrap)
+    context, output_dtype = context_of(*inputs), np.dtype(dtype)
     array, kind, _, copied = as_input_array(out, "out")
     if kind != output_dtype.name:
         raise TypeError(f"out must have dtype {output_dtype.name}, got {kind}")

@@ -10,6 +10,7 @@ from segpost._core.arrays import FLOAT_KINDS, LABEL_KINDS, Array, InputArray, wi
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import warn_of_input
+from segpost._core.extensions import load_native
 from segpost._core.logits import InputLogits
 from segpost._core.suspicious_logits import as_integers, holds_labels, library_of
 from segpost._core.suspicious_probabilities import lies_in_0_to_1
@@ -28,6 +29,15 @@ MIN_EQUAL_LOGITS = 8192  # fewer are an example
 MAX_READ = 1 << 28  # of which all are read, if some are equal
 
 
+try:
+    are_ordinary = load_native().are_ordinary
+except ImportError:  # it is not there, or cannot be loaded
+
+    def are_ordinary(logits: Logits) -> bool:
+        """Return False, as the compiled function does where it does not know."""
+        return False
+
+
 class CallSettings(NamedTuple):
     """The settings of a call that decide which logits are valid."""
 
@@ -44,6 +54,8 @@ def may_be_degenerate(logits: Logits) -> bool:
     Or with the value in their middle. These are two values, so that logits, of which most are no
     whole numbers and differ, cost no pass over the data.
     """
+    if are_ordinary(logits):
+        return False
     values, kind = logits.values, logits.kind
     if values.shape[1] == 1 or kind not in FLOAT_KINDS:
         return True

@@ -20,6 +20,7 @@ from segpost._core.arrays import (
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
+from segpost._core.extensions import load_native
 from segpost._core.suspicious_logits import as_integers, holds_labels
 
 CLASSES_FIRST = {2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}  # of (N, h, w, C) and of (N, d, h, w, C)
@@ -31,6 +32,21 @@ class InputLogits(NamedTuple):
     logits: Logits  # values [N, C, h, w], of volumes [N, C, d, h, w]
     array: InputArray  # in the caller's layout
     class_axis: int  # of the caller's layout, counted from the end
+
+
+try:
+    _native = load_native()
+    _native.bind_logits(
+        InputLogits(Logits(np.empty(0), ""), InputArray(np.empty(0), "", np.array), 0)
+    )
+    read_logits = _native.read_logits
+except ImportError:
+
+    def read_logits(
+        value: object, axis: object, spatial: int, min_classes: int
+    ) -> InputLogits | None:
+        """Return None, as the compiled reader does for what are no plain logits."""
+        return None
 
 
 def as_logits(
@@ -48,6 +64,9 @@ def as_logits(
         If the shape or the class axis is wrong, or if 64-bit integers are beyond 2**53: float64,
         in which labels are defined, does not hold them.
     """
+    plain = read_logits(logits, axis, spatial, min_classes)
+    if plain is not None:
+        return plain  # type: ignore[no-any-return]
     array = as_input_array(logits, "logits")
     values, kind = array.array, array.kind
     if kind not in LOGIT_KINDS:

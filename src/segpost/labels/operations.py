@@ -197,7 +197,7 @@ def argmax(
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     is_batch = array.array.ndim == len(shape)
-    shape = (shape[0], *size)
+    shape = shape[:1] + size
     output = allocate_output(
         out, shape if is_batch else shape[1:], dtype, array.wrap, array.array, packed=1
     )

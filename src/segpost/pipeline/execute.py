@@ -49,7 +49,7 @@ def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | No
         return guide, outputs.probabilities
     values = logits.values if resampling.region is None else logits.values[resampling.region]
     template = plan.template
-    logits = template if values is template.values else template._replace(values=values)
+    logits = template if values is template.values else Logits(values, *template[1:])
     if plan.is_probabilities or options.crf is not None:
         return guide, _execute_probabilities(plan, logits, guide)
     is_decoded, colors = options.decode != "argmax", _color_outputs(plan, guide)
@@ -177,9 +177,7 @@ def check_guide(array: Array | None, shape: tuple[int, ...], options: Options) -
 
 def _color_outputs(plan: Plan, guide: Array | None) -> ColorOutputs | None:
     """Return the colors and the overlay to be made of the labels."""
-    if plan.lut is None:
-        return None
-    overlay = None
-    if plan.outputs.overlay is not None and plan.alpha is not None and guide is not None:
-        overlay = OverlayTarget(guide, plan.alpha, plan.outputs.overlay)
-    return ColorOutputs(plan.lut, plan.outputs.color, overlay)
+    paint, overlay = plan.paint, plan.outputs.overlay
+    if paint is None or overlay is None or plan.alpha is None or guide is None:
+        return paint
+    return paint._replace(overlay=OverlayTarget(guide, plan.alpha, overlay))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
-from segpost._core.contract import Logits
+from segpost._core.contract import ColorOutputs, Logits
 from segpost._core.degenerate_logits import (
     CallSettings,
     may_be_degenerate,
@@ -57,8 +57,8 @@ class Plan(NamedTuple):
     class_axis: int  # of the caller's layout
     template: Logits  # of the first call; later ones have its fields but for the values
     resampling: Resampling
-    lut: Array | None  # colors of the classes
-    alpha: Array | None  # their weights in the overlay
+    paint: ColorOutputs | None  # without an overlay, which needs an image
+    alpha: Array | None  # weights of the classes in the overlay
     outputs: Outputs
     wrap: Callable[[Array], Any]  # makes the caller's kind of array
 
@@ -128,23 +128,20 @@ def build_plan(
         else:
             probabilities = empty((n, classes, *resampling.size), np.float32)
     confidence = empty(shape, options.confidence_dtype) if "confidence" in wanted else None
-    return Plan(
-        options=options,
-        is_probabilities=is_probabilities,
-        is_batch=array.array.ndim == 4,
-        class_axis=class_axis,
-        template=Logits(values, logits.kind, *quantization, threshold, resampling.origin),
-        resampling=resampling,
-        lut=lut,
-        alpha=alpha,
-        outputs=Outputs(
-            labels=empty(shape, label_dtype(labels)),
-            confidence=confidence,
-            probabilities=probabilities,
-            color=empty((*shape, 3), np.uint8) if "color" in wanted else None,
-            overlay=empty((*shape, 3), np.uint8) if "overlay" in wanted else None,
-        ),
-        wrap=array.wrap,
+    color = empty((*shape, 3), np.uint8) if "color" in wanted else None
+    overlay = empty((*shape, 3), np.uint8) if "overlay" in wanted else None
+    outputs = Outputs(empty(shape, label_dtype(labels)), confidence, probabilities, color, overlay)
+    return Plan(  # by place: names would take a microsecond
+        options,
+        is_probabilities,
+        array.array.ndim == 4,
+        class_axis,
+        Logits(values, logits.kind, *quantization, threshold, resampling.origin),
+        resampling,
+        None if lut is None else ColorOutputs(lut, color),
+        alpha,
+        outputs,
+        array.wrap,
     )
 
 

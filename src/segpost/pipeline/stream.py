@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from segpost._core.array_types import ArrayT, Generic, HostArray, NumpyArray
-from segpost._core.arrays import Array, as_input_array, is_overlapping
+from segpost._core.arrays import Array, as_input_array, is_overlapping, may_overlap
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.locks import Locked
@@ -245,8 +245,10 @@ def _frame_format(
     )
 
 
-def _refuse_own_memory(values: Array, outputs: Iterable[Array | None]) -> None:
+def _refuse_own_memory(values: Array, outputs: Sequence[Array | None]) -> None:
     """Refuse logits in the memory of the results."""
+    if not may_overlap(values, outputs):
+        return
     for array in outputs:
         if array is not None and is_overlapping(values, array):
             raise ValueError("logits are in the memory of this stream's results; copy them first")
