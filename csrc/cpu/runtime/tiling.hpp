@@ -16,14 +16,29 @@ namespace {
 constexpr std::int64_t work_per_task = 4 << 20;     // values computed
 constexpr std::int64_t pixels_per_task = 512 << 10; // whose labels may have to be kept
 constexpr std::int64_t bytes_per_task = 512 << 10;
+constexpr std::int64_t least_work = 1 << 20, tasks_of_thread = 4; // of a job that several share
 
 inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
     return std::max<std::int64_t>(1, budget / std::max<std::int64_t>(row, 1));
 }
 
+// The budget of a task where all of them compute so many values. Results do not depend on it.
+inline std::int64_t share_of_work(std::int64_t values) {
+    const int threads = num_threads();
+    if (threads == 1) return work_per_task;
+    return std::clamp(values / (tasks_of_thread * threads), least_work, work_per_task);
+}
+
+// Parts of about one length, none longer than `step`.
+inline std::int64_t even_step(std::int64_t length, std::int64_t step) {
+    const std::int64_t parts = std::max<std::int64_t>(1, (length + step - 1) / step);
+    return std::max<std::int64_t>(1, (length + parts - 1) / parts);
+}
+
 inline std::vector<Tile> split(std::int64_t n, std::int64_t rows, std::int64_t columns,
                                std::int64_t row_step, std::int64_t column_step) {
     std::vector<Tile> tiles;
+    row_step = even_step(rows, row_step);
     for (std::int64_t i = 0; i < n; ++i)
         for (std::int64_t y = 0; y < rows; y += row_step)
             for (std::int64_t x = 0; x < columns; x += column_step)
@@ -131,16 +146,20 @@ inline std::vector<Rows> split_rows(const LabelView &map, std::int64_t row_cost)
 // argmax in tiles: what launch_argmax and everything that counts labels on the way are made of.
 inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job) {
     const std::int64_t classes = job.classes();
-    const std::int64_t budget = std::min(work_per_task, classes * pixels_per_task);
-    if (!job.resample)
+    if (!job.resample) {
+        const std::int64_t work =
+            share_of_work(job.logits.n * classes * job.logits.h * job.logits.w);
+        const std::int64_t budget = std::min(work, classes * pixels_per_task);
         return split(job.logits.n, job.logits.h, job.logits.w,
                      per_task(budget, classes * job.logits.w), job.logits.w);
+    }
     // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
     // cheap.
     const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
     const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
-    return split_cells(job.logits.n, job.y, job.x.cells(),
-                       per_task(work_per_task, classes * columns), column_step);
+    const std::int64_t work = share_of_work(job.logits.n * classes * job.y.n_out * job.x.n_out);
+    return split_cells(job.logits.n, job.y, job.x.cells(), per_task(work, classes * columns),
+                       column_step);
 }
 
 // Tiles of volumes of which `channels` are in memory at once.
