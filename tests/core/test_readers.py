@@ -66,7 +66,8 @@ def test_logits_are_those_of_python(
     """Of every type and any strides, read-only or not; refusals have the same text."""
     steps = [data.draw(st.sampled_from([1, 2, -1])) for _ in shape]
     whole = np.zeros([2 * n for n in shape], kind)
-    value = whole[(*(slice(None, None, step) for step in steps), ...)]
+    index: Any = (*(slice(None, None, step) for step in steps), ...)
+    value = whole[index]
     value.flags.writeable = data.draw(st.booleans())
     ours = outcome(value, axis, spatial, classes)
     theirs = through_python(value, axis, spatial, classes)
@@ -110,7 +111,7 @@ def test_ordinary_logits_are_not_degenerate(values: np.ndarray[Any, Any], step: 
 
 def test_ordinary_logits_are_seen() -> None:
     """Fractions that differ, of several classes."""
-    fractions = np.float32([[[[0.5]], [[1.5]]]])
+    fractions = np.array([[[[0.5]], [[1.5]]]], np.float32)
     assert native.are_ordinary(Logits(fractions, "float32"))
     assert native.are_ordinary(Logits(fractions.astype(np.float64), "float64"))
     for values in (fractions[:, :1], fractions + 0.5, 0 * fractions + 0.5, fractions * np.nan):
