@@ -16,17 +16,21 @@ namespace {
 constexpr std::int64_t work_per_task = 4 << 20;     // values computed
 constexpr std::int64_t pixels_per_task = 512 << 10; // whose labels may have to be kept
 constexpr std::int64_t bytes_per_task = 512 << 10;
-constexpr std::int64_t least_work = 1 << 20, tasks_of_thread = 4; // of a job that several share
+constexpr std::int64_t least_work = 640 << 10, most_tasks = 4; // of a thread
 
 inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
     return std::max<std::int64_t>(1, budget / std::max<std::int64_t>(row, 1));
 }
 
-// The budget of a task where all of them compute so many values. Results do not depend on it.
+// The budget of a task where all of them compute so many values: as many tasks for each thread, of
+// which none is much shorter. Results do not depend on it.
 inline std::int64_t share_of_work(std::int64_t values) {
-    const int threads = num_threads();
+    const std::int64_t threads = num_threads();
     if (threads == 1) return work_per_task;
-    return std::clamp(values / (tasks_of_thread * threads), least_work, work_per_task);
+    std::int64_t tasks = std::clamp<std::int64_t>(values / least_work, 1, most_tasks * threads);
+    if (tasks > threads) tasks -= tasks % threads;
+    const std::int64_t rounding = values / 16; // rows are whole
+    return std::min(values / tasks + rounding / tasks, work_per_task);
 }
 
 // Parts of about one length, none longer than `step`.
