@@ -2,12 +2,19 @@
 // Only included by cells_walk.hpp.
 #pragma once
 
-#include "cpu/labels/cells_mixed.hpp"
+#include "cpu/labels/cells_compare.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int group = lanes == 16 ? 8 : 4; // output columns that dense_rows handles at once
+
+template <class W>
+inline std::int64_t widest_of(const W &work, std::int64_t cell, std::int64_t last) {
+    std::int64_t widest = 0;
+    for (; cell < last; ++cell) widest = max(widest, work.begin(cell + 1) - work.begin(cell));
+    return widest;
+}
 
 // Every pixel of up to `lanes` neighboring cells over all classes: lane = cell, `group` columns of
 // each cell at once. Needs finite corners.
@@ -19,7 +26,8 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
             max(load<F>(work.lower.largest + block), load<F>(work.lower.largest + block + 1)));
     const F margin = most * broadcast<F>(filter_relative) + broadcast<F>(filter_absolute);
     const std::uint32_t *lut = work.job.lut ? work.lut : nullptr;
-    for (std::int64_t g = 0; g < work.job.x.widest; g += group) {
+    const std::int64_t widest = widest_of(work, block, block + ncells);
+    for (std::int64_t g = 0; g < widest; g += group) {
         float weight[group][lanes] = {};
         for (std::int64_t i = 0; i < ncells; ++i) {
             const std::int64_t x0 = work.begin(block + i) + g;

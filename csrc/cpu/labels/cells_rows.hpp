@@ -20,12 +20,13 @@ template <class T> struct Row {
 template <class T, class L> struct Work {
     const ArgmaxJob &job;
     const Tile &tile;
-    std::int64_t classes, cells, pitch, columns, first_column, words;
+    std::int64_t classes, cells, pitch, columns, first_column, words, row_count;
     Row<T> upper, lower;
     std::int32_t *uniform;    // [pitch] label of a cell that can be filled, or undecided
     std::uint32_t *wanted;    // [words][lanes] candidate bits of a block
     std::int32_t *list;       // [classes] candidates of a cell
     float *t;                 // [columns + lanes]
+    float *weights;           // [row_count + 4][12] of output rows of a row of cells
     L *fill;                  // [columns + 64] labels of a row with every cell filled
     std::uint8_t *fill_color; // [3 * columns + 64]
     std::uint32_t *lut;       // [max(classes, 32)]
@@ -37,12 +38,14 @@ template <class T, class L> struct Work {
         first_column = job.x.start[tile.x0];
         columns = job.x.start[tile.x1] - first_column;
         words = (classes + 31) / 32;
+        row_count = min(job.y.widest, tile.row1 - tile.row0);
         upper = take_row(scratch);
         lower = take_row(scratch);
         uniform = scratch.take<std::int32_t>(pitch);
         wanted = scratch.take<std::uint32_t>(words * lanes);
         list = scratch.take<std::int32_t>(classes);
         t = scratch.take<float>(columns + lanes);
+        weights = scratch.take<float>((8 + 4) * (row_count + 4));
         fill = scratch.take<L>(columns + 64);
         fill_color = scratch.take<std::uint8_t>(3 * columns + 64);
         lut = scratch.take<std::uint32_t>(max<std::int64_t>(classes, 32));
@@ -57,6 +60,10 @@ template <class T, class L> struct Work {
     }
     std::int64_t begin(std::int64_t cell) const {
         return job.x.start[tile.x0 + cell] - first_column;
+    }
+    // The weight of every output row of a row of cells W times, those of the last row after it.
+    template <int W> float *row_weights() const {
+        return W == 8 ? weights : weights + 8 * (row_count + 4);
     }
     L *labels(std::int64_t y) const {
         return reinterpret_cast<L *>(job.labels.row(tile.n, y)) + first_column;

@@ -29,12 +29,13 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
         find_candidates(work, block);
         const std::int64_t candidates = count_candidates(work, block, last);
         // Vector steps of either way, as measured on scenes and on noise.
-        const std::int64_t rows = y1 - y0, groups = (work.job.x.widest + group - 1) / group;
+        const std::int64_t widest = widest_of(work, block, last);
+        const std::int64_t rows = y1 - y0, groups = (widest + group - 1) / group;
         const std::int64_t dense =
             rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
         const std::int64_t sparse =
             mixed * (40 + 12 * rows) +
-            (candidates - 2 * mixed) * rows * 10 * ((work.job.x.widest + lanes - 1) / lanes);
+            (candidates - 2 * mixed) * rows * 10 * ((widest + lanes - 1) / lanes);
         if (small && dense < sparse) return write_block();
     } else {
         find_candidates(work, block);
@@ -68,6 +69,13 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
     }
 }
 
+template <int W, class T, class L>
+void repeat_row_weights(const Work<T, L> &work, std::int64_t y0, std::int64_t y1) {
+    float *const to = work.template row_weights<W>();
+    for (std::int64_t y = y0; y < y1 + 4; ++y)
+        store(to + (y - y0) * W, broadcast<typename Vec<W>::f32>(work.job.y.t[min(y, y1 - 1)]));
+}
+
 // Calls visit(y0, y1) for the output rows of every row of cells of a tile, after its logits are
 // read.
 template <class T, class L, class Visit>
@@ -97,6 +105,8 @@ void walk_rows(Work<T, L> &work, LogitErrors &errors, const Visit &visit) {
         const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
         const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
         if (y0 < y1 && work.columns > 0) {
+            repeat_row_weights<4>(work, y0, y1);
+            repeat_row_weights<8>(work, y0, y1);
             fill_cells(work);
             visit(y0, y1);
         }
