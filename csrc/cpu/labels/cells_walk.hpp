@@ -29,7 +29,7 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
         find_candidates(work, block);
         const std::int64_t candidates = count_candidates(work, block, last);
         // Vector steps of either way, as measured on scenes and on noise.
-        const std::int64_t widest = widest_of(work, block, last);
+        const std::int64_t widest = CellColumns(work, block).widest;
         const std::int64_t rows = y1 - y0, groups = (widest + group - 1) / group;
         const std::int64_t dense =
             rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
