@@ -61,24 +61,20 @@ template <class T, class L> void resolve_cell_exactly(const Work<T, L> &work, st
 
 // The candidates of every cell of a block as bits: classes that the prune of ops/labels.hpp leaves.
 template <class L> void find_candidates(const Work<float, L> &work, std::int64_t block) {
-    const std::int64_t pitch = work.pitch;
-    const float *upper = work.upper.planes + block, *lower = work.lower.planes + block;
     F level = broadcast<F>(-__builtin_inff());
     for (std::int64_t c = 0; c < work.classes; ++c) {
-        const float *p = upper + c * pitch, *q = lower + c * pitch;
-        const F least =
-            smaller(smaller(load<F>(p), load<F>(p + 1)), smaller(load<F>(q), load<F>(q + 1)));
-        level = larger(least, level);
+        const float *upper = work.upper.planes + c * work.pitch + block;
+        const float *lower = work.lower.planes + c * work.pitch + block;
+        const F a = load<F>(upper), b = load<F>(upper + 1);
+        const F d = load<F>(lower), e = load<F>(lower + 1);
+        level = larger(smaller(smaller(a, b), smaller(d, e)), level);
+        store(work.tops + c * lanes, larger(larger(a, b), larger(d, e)));
     }
     for (std::int64_t word = 0; word < work.words; ++word) {
-        U bits{};
+        U bits{}, bit = broadcast<U>(1u);
         const std::int64_t last = min<std::int64_t>(work.classes, 32 * (word + 1));
-        for (std::int64_t c = 32 * word; c < last; ++c) {
-            const float *p = upper + c * pitch, *q = lower + c * pitch;
-            const F top =
-                larger(larger(load<F>(p), load<F>(p + 1)), larger(load<F>(q), load<F>(q + 1)));
-            bits |= top >= level ? broadcast<U>(1u << (c % 32)) : U{};
-        }
+        for (std::int64_t c = 32 * word; c < last; ++c, bit += bit)
+            bits |= load<F>(work.tops + c * lanes) >= level ? bit : U{};
         store(work.wanted + word * lanes, bits);
     }
 }

@@ -24,6 +24,7 @@ template <class T, class L> struct Work {
     Row<T> upper, lower;
     std::int32_t *uniform;    // [pitch] label of a cell that can be filled, or undecided
     std::uint32_t *wanted;    // [words][lanes] candidate bits of a block
+    float *tops;              // [classes][lanes] largest corners of a block
     std::int32_t *list;       // [classes] candidates of a cell
     float *t;                 // [columns + lanes]
     float *weights;           // [row_count + 4][12] of output rows of a row of cells
@@ -43,6 +44,7 @@ template <class T, class L> struct Work {
         lower = take_row(scratch);
         uniform = scratch.take<std::int32_t>(pitch);
         wanted = scratch.take<std::uint32_t>(words * lanes);
+        tops = scratch.take<float>(classes * lanes);
         list = scratch.take<std::int32_t>(classes);
         t = scratch.take<float>(columns + lanes);
         weights = scratch.take<float>((8 + 4) * (row_count + 4));

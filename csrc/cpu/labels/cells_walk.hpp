@@ -8,6 +8,22 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
+// Whether all classes at every pixel of a block are less work than the candidates of the cells that
+// could not be filled.
+template <class L> bool is_dense(const Work<float, L> &work, std::int64_t block, std::int64_t last,
+                                 std::int64_t mixed, std::int64_t rows) {
+    const std::int64_t widest = CellColumns(work, block).widest;
+    const std::int64_t groups = (widest + group - 1) / group;
+    // Vector steps of either way, as measured on scenes and on noise.
+    const std::int64_t dense = rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
+    const auto sparse = [&](std::int64_t candidates) {
+        return mixed * (40 + 12 * rows) +
+               (candidates - 2 * mixed) * rows * 10 * ((widest + lanes - 1) / lanes);
+    };
+    return dense < sparse(mixed * work.classes) &&
+           dense < sparse(count_candidates(work, block, last));
+}
+
 // The cells of a block that could not be filled. `target` may take a cell of two candidates, else
 // the labels of its pixels are written, which mark_written(first, last) says of cells.
 template <class T, class L, class Target>
@@ -27,16 +43,7 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
         };
         if (small && rule == CellRule::dense) return write_block();
         find_candidates(work, block);
-        const std::int64_t candidates = count_candidates(work, block, last);
-        // Vector steps of either way, as measured on scenes and on noise.
-        const std::int64_t widest = CellColumns(work, block).widest;
-        const std::int64_t rows = y1 - y0, groups = (widest + group - 1) / group;
-        const std::int64_t dense =
-            rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
-        const std::int64_t sparse =
-            mixed * (40 + 12 * rows) +
-            (candidates - 2 * mixed) * rows * 10 * ((widest + lanes - 1) / lanes);
-        if (small && dense < sparse) return write_block();
+        if (small && is_dense(work, block, last, mixed, y1 - y0)) return write_block();
     } else {
         find_candidates(work, block);
     }
