@@ -150,10 +150,11 @@ template <int W, class L> class CellComparison {
 
     // Labels past the end of the cell are those of a row with every cell filled: what they are of
     // cells that cannot be filled does not matter, since these are written later.
-    void put_word(Word labels, std::int64_t x, std::int64_t y) const {
+    __attribute__((always_inline)) void put_word(Word labels, std::int64_t x,
+                                                 std::int64_t y) const {
         const std::int64_t here = end_ - x;
         L *const out = work_.labels(y) + x;
-        if (here < word) {
+        if (__builtin_expect(here < word, 0)) {
             if (here <= 0) return;
             if (x + word > work_.columns) {
                 for (std::int64_t i = 0; i < here; ++i) out[i] = static_cast<L>(labels >> (8 * i));

@@ -79,6 +79,34 @@ template <class L> void find_candidates(const Work<float, L> &work, std::int64_t
     }
 }
 
+// The same of one cell whose corners are no NaN, as a list; how many.
+template <class L>
+std::int64_t find_candidates_of(const Work<float, L> &work, std::int64_t cell) {
+    using Four = typename Vec<4>::f32;
+    using Two = typename Vec<2>::f32;
+    const auto corners = [&](std::int64_t c) {
+        const std::int64_t at = min(c, work.classes - 1) * work.pitch + cell;
+        return __builtin_shufflevector(load<Two>(work.upper.planes + at),
+                                       load<Two>(work.lower.planes + at), 0, 1, 2, 3);
+    };
+    Four levels = broadcast<Four>(-__builtin_inff());
+    for (std::int64_t c = 0; c < work.classes; c += 4) {
+        Four a = corners(c), b = corners(c + 1), d = corners(c + 2), e = corners(c + 3);
+        transpose(a, b, d, e);
+        levels = larger(smaller(smaller(a, b), smaller(d, e)), levels);
+        store(work.tops + c, larger(larger(a, b), larger(d, e)));
+    }
+    const F level = broadcast<F>(max(max(levels[0], levels[1]), max(levels[2], levels[3])));
+    std::int64_t count = 0;
+    for (std::int64_t c = 0; c < work.classes; c += lanes) {
+        std::uint32_t bits = mask_bits((I)(load<F>(work.tops + c) >= level));
+        if (work.classes - c < lanes) bits &= (1u << (work.classes - c)) - 1;
+        for (; bits; bits &= bits - 1)
+            work.list[count++] = static_cast<std::int32_t>(c + __builtin_ctz(bits));
+    }
+    return count;
+}
+
 template <class L> void find_candidates(const Work<double, L> &work, std::int64_t block) {
     const std::int64_t pitch = work.pitch;
     for (std::int64_t word = 0; word < work.words * lanes; ++word) work.wanted[word] = 0;

@@ -12,16 +12,15 @@ namespace {
 // could not be filled.
 template <class L> bool is_dense(const Work<float, L> &work, std::int64_t block, std::int64_t last,
                                  std::int64_t mixed, std::int64_t rows) {
+    if (2 * mixed <= lanes) return false;
     const std::int64_t widest = CellColumns(work, block).widest;
     const std::int64_t groups = (widest + group - 1) / group;
+    const std::int64_t columns = round_up(widest, widest <= 4 || lanes == 4 ? 4 : 8);
+    const std::int64_t vectors = (rows * columns + lanes - 1) / lanes;
     // Vector steps of either way, as measured on scenes and on noise.
     const std::int64_t dense = rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
-    const auto sparse = [&](std::int64_t candidates) {
-        return mixed * (40 + 12 * rows) +
-               (candidates - 2 * mixed) * rows * 10 * ((widest + lanes - 1) / lanes);
-    };
-    return dense < sparse(mixed * work.classes) &&
-           dense < sparse(count_candidates(work, block, last));
+    const std::int64_t candidates = count_candidates(work, block, last);
+    return dense < 40 * mixed + 10 * candidates * vectors;
 }
 
 // The cells of a block that could not be filled. `target` may take a cell of two candidates, else
@@ -33,6 +32,7 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
     const std::int64_t last = min<std::int64_t>(block + lanes, work.cells);
     for (std::int64_t x = block; x < last; ++x) mixed += work.uniform[x] == undecided;
     if (mixed == 0 && rule == CellRule::fill) return;
+    const bool has_few = 4 * mixed <= lanes; // so that each finds its candidates itself
     if constexpr (sizeof(T) == 4) {
         bool small = true; // the dense kernel's float32 must not overflow
         for (std::int64_t x = block; x <= last; ++x)
@@ -42,8 +42,10 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             dense_rows(work, block, y0, y1, errors);
         };
         if (small && rule == CellRule::dense) return write_block();
-        find_candidates(work, block);
-        if (small && is_dense(work, block, last, mixed, y1 - y0)) return write_block();
+        if (!has_few) {
+            find_candidates(work, block);
+            if (small && is_dense(work, block, last, mixed, y1 - y0)) return write_block();
+        }
     } else {
         find_candidates(work, block);
     }
@@ -58,7 +60,11 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             resolve_cell_exactly(work, x, y0, y1, nullptr, work.classes, errors);
             continue;
         }
-        const std::int64_t count = list_candidates(work, x - block);
+        std::int64_t count = 0;
+        if constexpr (sizeof(T) == 4)
+            count = has_few ? find_candidates_of(work, x) : list_candidates(work, x - block);
+        else
+            count = list_candidates(work, x - block);
         if constexpr (sizeof(T) == 4)
             if (count == 2 && target.take_pair(x, y0, y1, work.list)) continue;
         target.mark_written(x, x + 1);
