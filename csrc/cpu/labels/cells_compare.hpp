@@ -38,7 +38,7 @@ template <class L> inline float largest_corner(const Work<float, L> &work, std::
 template <int W, class L> class CellComparison {
     static constexpr int rows = lanes / W;
     static constexpr int word = W < 8 ? W : 8; // labels that are stored at once, if they are bytes
-    using Word = typename Bytes<word>::type;
+    using Word = typename WordOf<word>::type;
 
   public:
     CellComparison(const Work<float, L> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1,
@@ -110,11 +110,9 @@ template <int W, class L> class CellComparison {
             }
             for (int k = 0; k < N; ++k) close[k] = ~(I)(best[k] - second[k] > margin);
         }
+        put(label, x, y);
         I near = close[0];
-        for (int k = 0; k < N; ++k) {
-            put_vector(label[k], x, y + k * rows);
-            near |= close[k];
-        }
+        for (int k = 1; k < N; ++k) near |= close[k];
         if (__builtin_expect(any(near), 0))
             for (int k = 0; k < N; ++k) resolve_close(close[k], x, y + k * rows);
         return N * rows;
@@ -127,43 +125,46 @@ template <int W, class L> class CellComparison {
             return load<F>(work_.template row_weights<W>() + (y - y0_) * W);
     }
 
-    void put_vector(I label, std::int64_t x, std::int64_t y) const {
-        const std::int64_t last = min<std::int64_t>(y + rows, y1_);
-        if constexpr (sizeof(L) == 1) {
-            Word words[lanes / word];
-            store(words, low_bytes(label));
-            for (int i = 0; i < lanes; i += word)
-                if (y + i / W < last) put_word(words[i / word], x + i % W, y + i / W);
+    template <int N> void put(const I (&label)[N], std::int64_t x, std::int64_t y) const {
+        const std::int64_t here = min<std::int64_t>(W, end_ - x);
+        const std::int64_t last = min<std::int64_t>(y + N * rows, y1_);
+        if (sizeof(L) == 1 && W == word && x + W <= work_.columns) {
+            Word labels[N * lanes / word];
+            for (int k = 0; k < N; ++k) store(labels + k * lanes / word, low_bytes(label[k]));
+            put_words(labels, here, x, y, last);
         } else {
-            std::int32_t lane[lanes];
-            store(lane, label);
-            const std::int64_t here = min<std::int64_t>(W, end_ - x);
+            L labels[N * lanes];
+            for (int k = 0; k < N; ++k) store_labels(labels + k * lanes, label[k]);
             for (std::int64_t row = y; row < last; ++row)
-                for (std::int64_t i = 0; i < here; ++i)
-                    work_.labels(row)[x + i] = lane[(row - y) * W + i];
+                copy_labels(work_.labels(row) + x, labels + (row - y) * W, here);
         }
         if (!work_.job.lut) return;
         for (; y < last; ++y)
-            color_span_scalar(work_.labels(y) + x, work_.lut, work_.color(y) + 3 * x,
-                              min<std::int64_t>(W, end_ - x));
+            color_span_scalar(work_.labels(y) + x, work_.lut, work_.color(y) + 3 * x, here);
     }
 
     // Labels past the end of the cell are those of a row with every cell filled: what they are of
     // cells that cannot be filled does not matter, since these are written later.
-    __attribute__((always_inline)) void put_word(Word labels, std::int64_t x,
-                                                 std::int64_t y) const {
-        const std::int64_t here = end_ - x;
-        L *const out = work_.labels(y) + x;
-        if (__builtin_expect(here < word, 0)) {
-            if (here <= 0) return;
-            if (x + word > work_.columns) {
-                for (std::int64_t i = 0; i < here; ++i) out[i] = static_cast<L>(labels >> (8 * i));
-                return;
-            }
-            const Word own = (Word{1} << (8 * here)) - 1;
-            labels = (labels & own) | (load<Word>(work_.fill + x) & ~own);
-        }
-        store(out, labels);
+    void put_words(const Word *labels, std::int64_t here, std::int64_t x, std::int64_t y,
+                   std::int64_t last) const {
+        const Word other = here < word ? ~Word{0} << (8 * here) : 0;
+        const Word beside = load<Word>(work_.fill + x) & other;
+        L *out = work_.labels(y) + x;
+        for (; y < last; ++y, out += work_.job.labels.stride_h)
+            store(out, (*labels++ & ~other) | beside);
+    }
+
+    static void store_labels(L *to, I label) {
+        if constexpr (sizeof(L) == 1)
+            store(to, low_bytes(label));
+        else
+            store(to, label);
+    }
+    static void copy_labels(L *to, const L *labels, std::int64_t here) {
+        if (here == W)
+            __builtin_memcpy(to, labels, W * sizeof(L));
+        else
+            for (std::int64_t i = 0; i < here; ++i) to[i] = labels[i];
     }
 
     void resolve_close(I close, std::int64_t x, std::int64_t y) const {

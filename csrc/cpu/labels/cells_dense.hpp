@@ -8,8 +8,8 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int group = lanes == 16 ? 8 : 4; // output columns that dense_rows handles at once
-constexpr int page = 32;                   // classes that are told apart by the lowest bits of a value
-constexpr float page_relative = 1.1e-5f;   // filter_relative and what these bits are of two values
+constexpr int page = 32; // classes that are told apart by the lowest bits of a value
+constexpr float page_relative = 1.1e-5f; // filter_relative and what these bits are of two values
 
 // The columns of up to `lanes` neighboring cells, `group` of each at a time.
 template <class W> class CellColumns {
@@ -64,7 +64,8 @@ template <class L> inline void rank_columns(const Work<float, L> &work, std::int
             const float *upper = work.upper.planes + c * work.pitch + block;
             const float *lower = work.lower.planes + c * work.pitch + block;
             const F a = load<F>(upper), b = load<F>(upper + 1);
-            const F left = fma(ty, load<F>(lower) - a, a), right = fma(ty, load<F>(lower + 1) - b, b);
+            const F left = fma(ty, load<F>(lower) - a, a),
+                    right = fma(ty, load<F>(lower + 1) - b, b);
             const F slope = right - left;
             const I number = broadcast<I>(static_cast<std::int32_t>(c - first));
             for (int j = 0; j < group; ++j) {

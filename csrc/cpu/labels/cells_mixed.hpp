@@ -80,8 +80,7 @@ template <class L> void find_candidates(const Work<float, L> &work, std::int64_t
 }
 
 // The same of one cell whose corners are no NaN, as a list; how many.
-template <class L>
-std::int64_t find_candidates_of(const Work<float, L> &work, std::int64_t cell) {
+template <class L> std::int64_t find_candidates_of(const Work<float, L> &work, std::int64_t cell) {
     using Four = typename Vec<4>::f32;
     using Two = typename Vec<2>::f32;
     const auto corners = [&](std::int64_t c) {

@@ -75,10 +75,11 @@ template <class T, class L> struct Work {
     }
 };
 
-// The first maximum of every pixel, and where it cannot decide a cell.
+// The first maximum of every pixel, and where it cannot decide a cell; whether that is anywhere.
 template <class T>
-void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int64_t count) {
+bool rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int64_t count) {
     if constexpr (sizeof(T) == 4) {
+        I any_special{};
         const I magnitude = broadcast<I>(0x7fffffff), infinity = broadcast<I>(0x7f800000);
         for (std::int64_t x = 0; x < count; x += lanes) {
             F best = load<F>(row.planes + x);
@@ -94,8 +95,11 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
             const I special = (((I)best & magnitude) >= infinity) | (most > infinity);
             store(row.label + x, special ? broadcast<I>(undecided) : label);
             store(row.largest + x, most);
+            any_special |= special;
         }
+        return any(any_special);
     } else {
+        bool any_special = false;
         for (std::int64_t x = 0; x < count; ++x) {
             double best = row.planes[x], below = -__builtin_inf();
             std::int32_t label = 0;
@@ -114,7 +118,9 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
             const bool special = nan || near || !(__builtin_fabs(best) < limit_float64);
             row.label[x] = special ? undecided : label;
             row.largest[x] = 0.0f; // only the float32 filter asks
+            any_special |= special;
         }
+        return any_special;
     }
 }
 
@@ -126,14 +132,12 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, LogitEr
     load_row(row.planes, work.pitch, job.logits, tile.n, y, tile.x0, count,
              job.has_threshold ? &job.threshold : nullptr);
     repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
-    rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
+    const bool is_special = rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
     // Each pixel is counted by one tile: its last row and column belong to the next.
     const bool counts_row =
         (y < tile.y1 || tile.y1 == job.y.cells()) && tile.row0 == job.y.start[tile.y0];
     const std::int64_t own_cells = tile.x1 == job.x.cells() ? count : work.cells;
-    bool special = false;
-    for (std::int64_t x = 0; x < own_cells; ++x) special |= row.label[x] == undecided;
-    if (special && counts_row)
+    if (is_special && counts_row)
         count_nan(row.planes, work.pitch, work.classes, own_cells,
                   (tile.n * job.logits.h + y) * job.logits.w + tile.x0, errors);
 }

@@ -23,34 +23,40 @@ template <class L> bool is_dense(const Work<float, L> &work, std::int64_t block,
     return dense < 40 * mixed + 10 * candidates * vectors;
 }
 
+// Whether float32 cannot overflow at the corners of cells, whatever their class.
+template <class L>
+bool is_small(const Work<float, L> &work, std::int64_t first, std::int64_t last) {
+    bool small = true;
+    for (std::int64_t x = first; x <= last; ++x)
+        small &= work.upper.largest[x] < filter_limit && work.lower.largest[x] < filter_limit;
+    return small;
+}
+
 // The cells of a block that could not be filled. `target` may take a cell of two candidates, else
 // the labels of its pixels are written, which mark_written(first, last) says of cells.
 template <class T, class L, class Target>
 void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, std::int64_t y1,
                  CellRule rule, Target &target, LogitErrors &errors) {
-    std::int64_t mixed = 0;
     const std::int64_t last = min<std::int64_t>(block + lanes, work.cells);
-    for (std::int64_t x = block; x < last; ++x) mixed += work.uniform[x] == undecided;
+    std::uint32_t left = mask_bits((I)(load<I>(work.uniform + block) == undecided));
+    left &= (1u << (last - block)) - 1;
+    const std::int64_t mixed = __builtin_popcount(left);
     if (mixed == 0 && rule == CellRule::fill) return;
     const bool has_few = 4 * mixed <= lanes; // so that each finds its candidates itself
     if constexpr (sizeof(T) == 4) {
-        bool small = true; // the dense kernel's float32 must not overflow
-        for (std::int64_t x = block; x <= last; ++x)
-            small &= work.upper.largest[x] < filter_limit && work.lower.largest[x] < filter_limit;
-        const auto write_block = [&] {
+        const bool is_asked = rule == CellRule::dense;
+        if (!has_few && !is_asked) find_candidates(work, block);
+        if ((is_asked || is_dense(work, block, last, mixed, y1 - y0)) &&
+            is_small(work, block, last)) {
             target.mark_written(block, last);
-            dense_rows(work, block, y0, y1, errors);
-        };
-        if (small && rule == CellRule::dense) return write_block();
-        if (!has_few) {
-            find_candidates(work, block);
-            if (small && is_dense(work, block, last, mixed, y1 - y0)) return write_block();
+            return dense_rows(work, block, y0, y1, errors);
         }
+        if (!has_few && is_asked) find_candidates(work, block);
     } else {
         find_candidates(work, block);
     }
-    for (std::int64_t x = block; x < last; ++x) {
-        if (work.uniform[x] != undecided) continue;
+    for (; left; left &= left - 1) {
+        const std::int64_t x = block + __builtin_ctz(left);
         if (work.begin(x) == work.begin(x + 1)) continue;
         const bool special =
             work.upper.label[x] == undecided || work.upper.label[x + 1] == undecided ||
@@ -84,6 +90,7 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
 
 template <int W, class T, class L>
 void repeat_row_weights(const Work<T, L> &work, std::int64_t y0, std::int64_t y1) {
+    if (W >= lanes) return; // a vector has one row
     float *const to = work.template row_weights<W>();
     for (std::int64_t y = y0; y < y1 + 4; ++y)
         store(to + (y - y0) * W, broadcast<typename Vec<W>::f32>(work.job.y.t[min(y, y1 - 1)]));

@@ -34,11 +34,11 @@ template <class V, class T> inline void store(T *p, V v) { __builtin_memcpy(p, &
 template <class V, class T> inline V broadcast(T value) { return value - V{}; }
 
 // N bytes as a number.
-template <int N> struct Bytes;
-template <> struct Bytes<4> {
+template <int N> struct WordOf;
+template <> struct WordOf<4> {
     using type = std::uint32_t;
 };
-template <> struct Bytes<8> {
+template <> struct WordOf<8> {
     using type = std::uint64_t;
 };
 
