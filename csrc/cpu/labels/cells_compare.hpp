@@ -64,8 +64,8 @@ template <int W, class L> class CellComparison {
     }
 
   private:
-    // Every class at W columns: its values in the upper row, and how much more they are in the
-    // lower.
+    // A class at W columns: its values in the upper row of the grid, and how much more they are in
+    // the lower.
     struct Columns {
         F top, down;
 
@@ -122,7 +122,7 @@ template <int W, class L> class CellComparison {
         if constexpr (rows == 1)
             return broadcast<F>(work_.job.y.t[min(y, y1_ - 1)]);
         else
-            return load<F>(work_.template row_weights<W>() + (y - y0_) * W);
+            return load<F>(work_.template row_weights<W>(y));
     }
 
     template <int N> void put(const I (&label)[N], std::int64_t x, std::int64_t y) const {

@@ -22,12 +22,13 @@ template <class T, class L> struct Work {
     const Tile &tile;
     std::int64_t classes, cells, pitch, columns, first_column, words, row_count;
     Row<T> upper, lower;
-    std::int32_t *uniform;    // [pitch] label of a cell that can be filled, or undecided
-    std::uint32_t *wanted;    // [words][lanes] candidate bits of a block
-    float *tops;              // [classes][lanes] largest corners of a block
-    std::int32_t *list;       // [classes] candidates of a cell
-    float *t;                 // [columns + lanes]
-    float *weights;           // [row_count + 4][12] of output rows of a row of cells
+    std::int32_t *uniform; // [pitch] label of a cell that can be filled, or undecided
+    std::uint32_t *wanted; // [words][lanes] candidate bits of a block
+    float *tops;           // [classes][lanes] largest corners of a block
+    std::int32_t *list;    // [classes] candidates of a cell
+    float *t;              // [columns + lanes]
+    float *weights;        // [row_count + 4][8 + 4] of output rows from first_row on
+    std::int64_t first_row = 0;
     L *fill;                  // [columns + 64] labels of a row with every cell filled
     std::uint8_t *fill_color; // [3 * columns + 64]
     std::uint32_t *lut;       // [max(classes, 32)]
@@ -63,9 +64,9 @@ template <class T, class L> struct Work {
     std::int64_t begin(std::int64_t cell) const {
         return job.x.start[tile.x0 + cell] - first_column;
     }
-    // The weight of every output row of a row of cells W times, those of the last row after it.
-    template <int W> float *row_weights() const {
-        return W == 8 ? weights : weights + 8 * (row_count + 4);
+    // The weights of output row y and of those after it in its row of cells, each W times.
+    template <int W> float *row_weights(std::int64_t y) const {
+        return weights + (W == 8 ? 0 : 8 * (row_count + 4)) + W * (y - first_row);
     }
     L *labels(std::int64_t y) const {
         return reinterpret_cast<L *>(job.labels.row(tile.n, y)) + first_column;

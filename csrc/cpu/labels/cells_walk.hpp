@@ -88,12 +88,13 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
     }
 }
 
+// The weights of rows [first_row, y1), and that of the last as often as a vector may have rows.
 template <int W, class T, class L>
-void repeat_row_weights(const Work<T, L> &work, std::int64_t y0, std::int64_t y1) {
+void repeat_row_weights(const Work<T, L> &work, std::int64_t y1) {
     if (W >= lanes) return; // a vector has one row
-    float *const to = work.template row_weights<W>();
-    for (std::int64_t y = y0; y < y1 + 4; ++y)
-        store(to + (y - y0) * W, broadcast<typename Vec<W>::f32>(work.job.y.t[min(y, y1 - 1)]));
+    for (std::int64_t y = work.first_row; y < y1 + 4; ++y)
+        store(work.template row_weights<W>(y),
+              broadcast<typename Vec<W>::f32>(work.job.y.t[min(y, y1 - 1)]));
 }
 
 // Calls visit(y0, y1) for the output rows of every row of cells of a tile, after its logits are
@@ -125,8 +126,9 @@ void walk_rows(Work<T, L> &work, LogitErrors &errors, const Visit &visit) {
         const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
         const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
         if (y0 < y1 && work.columns > 0) {
-            repeat_row_weights<4>(work, y0, y1);
-            repeat_row_weights<8>(work, y0, y1);
+            work.first_row = y0;
+            repeat_row_weights<4>(work, y1);
+            repeat_row_weights<8>(work, y1);
             fill_cells(work);
             visit(y0, y1);
         }
