@@ -14,6 +14,20 @@ constexpr float weight_error = 0x1p-22f;
 
 enum class CellKind : std::uint8_t { filled, crossed, written };
 
+// Writes the first `count` of W labels.
+template <int W, class L>
+inline void put_span(typename Vec<W>::i32 label, L *labels, std::int64_t count) {
+    L narrow[W];
+    if constexpr (sizeof(L) == 1)
+        store(narrow, low_bytes(label));
+    else
+        store(narrow, label);
+    if (count == W)
+        __builtin_memcpy(labels, narrow, sizeof narrow);
+    else
+        for (std::int64_t i = 0; i < count; ++i) labels[i] = narrow[i];
+}
+
 template <class T, class L> class Columns {
   public:
     Columns(const ArgmaxJob &job, const Tile &tile, Scratch &scratch)
@@ -134,7 +148,7 @@ template <class T, class L> class Columns {
             }
             const std::int64_t here = min<std::int64_t>(W, x1 - x);
             close |= near & (lane < broadcast<M>(static_cast<std::int32_t>(here)));
-            put_span<W>(ahead ? first : second, work_.fill + x, nullptr, nullptr, here);
+            put_span<W>(ahead ? first : second, work_.fill + x, here);
             store(crossing_ + x, row + static_cast<std::int32_t>(y0));
         }
         exchange_[cell] = list[0] ^ list[1];

@@ -75,9 +75,7 @@ void read_slice(const Volume<T, L> &work, Row<T> *slice, std::int64_t z, LogitEr
         const Row<T> &row = slice[i];
         load_row(row.planes, work.pitch, logits, work.tile.n, y, 0, count, nullptr);
         repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
-        rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
-        bool special = false;
-        for (std::int64_t x = 0; x < count; ++x) special |= row.label[x] == undecided;
+        const bool special = rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
         if (special && counts && (y < work.tile.y1 || work.tile.y1 == job.y.cells()))
             count_nan(row.planes, work.pitch, work.classes, count,
                       ((work.tile.n * job.depth + z) * job.logits.h + y) * job.logits.w, errors);

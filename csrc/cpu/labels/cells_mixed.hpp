@@ -1,5 +1,5 @@
-// Cells with several candidates: which classes those are, the float32 comparison and, where that
-// cannot tell, the definition. Only included by cells_dense.hpp.
+// Cells with several candidates: which classes those are, and the definition. Only included by
+// cells_compare.hpp.
 #pragma once
 
 #include "cpu/labels/cells_rows.hpp"
@@ -59,148 +59,51 @@ template <class T, class L> void resolve_cell_exactly(const Work<T, L> &work, st
                     errors);
 }
 
-// Writes the first `count` of W labels and their colors.
-template <int W, class L> inline void put_span(typename Vec<W>::i32 label, L *labels,
-                                               std::uint8_t *color, const std::uint32_t *lut,
-                                               std::int64_t count) {
-    L narrow[W];
-    if constexpr (sizeof(L) == 1)
-        store(narrow, low_bytes(label));
-    else
-        store(narrow, label);
-    if (count == W) {
-        __builtin_memcpy(labels, narrow, sizeof narrow);
-        if (lut) {
-            for (int i = 0; i + 1 < W; ++i) __builtin_memcpy(color + 3 * i, lut + narrow[i], 4);
-            put_color(color + 3 * (W - 1), lut[narrow[W - 1]]);
-        }
-    } else {
-        for (std::int64_t i = 0; i < count; ++i) labels[i] = narrow[i];
-        if (lut)
-            for (std::int64_t i = 0; i < count; ++i) put_color(color + 3 * i, lut[narrow[i]]);
-    }
-}
-
-// By how much the first of two classes is ahead of the second at the corners of a cell.
-struct PairCorners {
-    float upper[2], lower[2];
-
-    template <class L>
-    PairCorners(const Work<float, L> &work, std::int64_t cell, const std::int32_t *list) {
-        const std::int64_t first = list[0] * work.pitch + cell,
-                           second = list[1] * work.pitch + cell;
-        for (int k = 0; k < 2; ++k) {
-            upper[k] = work.upper.planes[first + k] - work.upper.planes[second + k];
-            lower[k] = work.lower.planes[first + k] - work.lower.planes[second + k];
-        }
-    }
-};
-
-template <class L> inline float largest_corner(const Work<float, L> &work, std::int64_t cell,
-                                               const std::int32_t *list, std::int64_t count) {
-    float most = 0.0f;
-    for (std::int64_t i = 0; i < count; ++i) {
-        const float *upper = work.upper.planes + list[i] * work.pitch + cell;
-        const float *lower = work.lower.planes + list[i] * work.pitch + cell;
-        for (int k = 0; k < 2; ++k)
-            most = max(most, max(__builtin_fabsf(upper[k]), __builtin_fabsf(lower[k])));
-    }
-    return most;
-}
-
-// A cell with a few candidates: float32 decides, the definition where that is too close.
-// W is the number of columns handled at once.
-template <int W, class L>
-void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1,
-                  const std::int32_t *list, std::int64_t count, LogitErrors &errors) {
-    using V = typename Vec<W>::f32;
-    using M = typename Vec<W>::i32;
-    const float most = largest_corner(work, cell, list, count);
-    if (!(most < filter_limit))
-        return resolve_cell_exactly(work, cell, y0, y1, list, count, errors);
-    const float margin = most * filter_relative + filter_absolute;
-    const std::int64_t x0 = work.begin(cell), x1 = work.begin(cell + 1);
-    const std::uint32_t *lut = work.job.lut ? work.lut : nullptr;
-
-    const auto finish = [&](M label, M close, std::int64_t y, std::int64_t x) {
-        const std::int64_t here = min<std::int64_t>(W, x1 - x);
-        put_span<W>(label, work.labels(y) + x, lut ? work.color(y) + 3 * x : nullptr, lut, here);
-        if (__builtin_expect(any(close), 0)) {
-            std::int32_t lane[W];
-            store(lane, close);
-            for (std::int64_t i = 0; i < here; ++i)
-                if (lane[i])
-                    resolve_exactly(work, cell, {y, y + 1, x + i, x + i + 1}, list, count, errors);
-        }
-    };
-
-    if (count == 2) { // the sign of one bilinear function
-        const PairCorners corners(work, cell, list);
-        const float a = corners.upper[0], b = corners.upper[1];
-        const float down_a = corners.lower[0] - a, down_b = corners.lower[1] - b;
-        const M first = broadcast<M>(list[0]), second = broadcast<M>(list[1]);
-        const V limit = broadcast<V>(margin);
-        for (std::int64_t y = y0; y < y1; ++y) {
-            const float ty = work.job.y.t[y];
-            const float left = a + ty * down_a, right = b + ty * down_b;
-            const V from = broadcast<V>(left), slope = broadcast<V>(right - left);
-            for (std::int64_t x = x0; x < x1; x += W) {
-                const V ahead = fma(load<V>(work.t + x), slope, from);
-                const M label = select((M)(ahead > V{}), first, second);
-                finish(label, (M)(abs(ahead) <= limit), y, x);
-            }
-        }
-        return;
-    }
-    for (std::int64_t y = y0; y < y1; ++y) {
-        const float ty = work.job.y.t[y];
-        for (std::int64_t x = x0; x < x1; x += W) {
-            const V t = load<V>(work.t + x);
-            V best{}, second = broadcast<V>(-__builtin_inff());
-            M label{};
-            for (std::int64_t i = 0; i < count; ++i) {
-                const float *upper = work.upper.planes + list[i] * work.pitch + cell;
-                const float *lower = work.lower.planes + list[i] * work.pitch + cell;
-                const float left = upper[0] + ty * (lower[0] - upper[0]);
-                const float right = upper[1] + ty * (lower[1] - upper[1]);
-                const V value = fma(t, broadcast<V>(right - left), broadcast<V>(left));
-                if (i == 0) {
-                    best = value;
-                    label = broadcast<M>(list[0]);
-                    continue;
-                }
-                second = larger(second, smaller(best, value));
-                label = select((M)(value > best), broadcast<M>(list[i]), label);
-                best = max(value, best);
-            }
-            const V lead = best - second;
-            finish(label, ~(lead > broadcast<V>(margin)), y, x);
-        }
-    }
-}
-
 // The candidates of every cell of a block as bits: classes that the prune of ops/labels.hpp leaves.
 template <class L> void find_candidates(const Work<float, L> &work, std::int64_t block) {
-    const std::int64_t pitch = work.pitch;
-    const float *upper = work.upper.planes + block, *lower = work.lower.planes + block;
     F level = broadcast<F>(-__builtin_inff());
     for (std::int64_t c = 0; c < work.classes; ++c) {
-        const float *p = upper + c * pitch, *q = lower + c * pitch;
-        const F least =
-            smaller(smaller(load<F>(p), load<F>(p + 1)), smaller(load<F>(q), load<F>(q + 1)));
-        level = larger(least, level);
+        const float *upper = work.upper.planes + c * work.pitch + block;
+        const float *lower = work.lower.planes + c * work.pitch + block;
+        const F a = load<F>(upper), b = load<F>(upper + 1);
+        const F d = load<F>(lower), e = load<F>(lower + 1);
+        level = larger(smaller(smaller(a, b), smaller(d, e)), level);
+        store(work.tops + c * lanes, larger(larger(a, b), larger(d, e)));
     }
     for (std::int64_t word = 0; word < work.words; ++word) {
-        U bits{};
+        U bits{}, bit = broadcast<U>(1u);
         const std::int64_t last = min<std::int64_t>(work.classes, 32 * (word + 1));
-        for (std::int64_t c = 32 * word; c < last; ++c) {
-            const float *p = upper + c * pitch, *q = lower + c * pitch;
-            const F top =
-                larger(larger(load<F>(p), load<F>(p + 1)), larger(load<F>(q), load<F>(q + 1)));
-            bits |= top >= level ? broadcast<U>(1u << (c % 32)) : U{};
-        }
+        for (std::int64_t c = 32 * word; c < last; ++c, bit += bit)
+            bits |= load<F>(work.tops + c * lanes) >= level ? bit : U{};
         store(work.wanted + word * lanes, bits);
     }
+}
+
+// The same of one cell whose corners are no NaN, as a list; how many.
+template <class L> std::int64_t find_candidates_of(const Work<float, L> &work, std::int64_t cell) {
+    using Four = typename Vec<4>::f32;
+    using Two = typename Vec<2>::f32;
+    const auto corners = [&](std::int64_t c) {
+        const std::int64_t at = min(c, work.classes - 1) * work.pitch + cell;
+        return __builtin_shufflevector(load<Two>(work.upper.planes + at),
+                                       load<Two>(work.lower.planes + at), 0, 1, 2, 3);
+    };
+    Four levels = broadcast<Four>(-__builtin_inff());
+    for (std::int64_t c = 0; c < work.classes; c += 4) {
+        Four a = corners(c), b = corners(c + 1), d = corners(c + 2), e = corners(c + 3);
+        transpose(a, b, d, e);
+        levels = larger(smaller(smaller(a, b), smaller(d, e)), levels);
+        store(work.tops + c, larger(larger(a, b), larger(d, e)));
+    }
+    const F level = broadcast<F>(max(max(levels[0], levels[1]), max(levels[2], levels[3])));
+    std::int64_t count = 0;
+    for (std::int64_t c = 0; c < work.classes; c += lanes) {
+        std::uint32_t bits = mask_bits((I)(load<F>(work.tops + c) >= level));
+        if (work.classes - c < lanes) bits &= (1u << (work.classes - c)) - 1;
+        for (; bits; bits &= bits - 1)
+            work.list[count++] = static_cast<std::int32_t>(c + __builtin_ctz(bits));
+    }
+    return count;
 }
 
 template <class L> void find_candidates(const Work<double, L> &work, std::int64_t block) {

@@ -20,12 +20,15 @@ template <class T> struct Row {
 template <class T, class L> struct Work {
     const ArgmaxJob &job;
     const Tile &tile;
-    std::int64_t classes, cells, pitch, columns, first_column, words;
+    std::int64_t classes, cells, pitch, columns, first_column, words, row_count;
     Row<T> upper, lower;
-    std::int32_t *uniform;    // [pitch] label of a cell that can be filled, or undecided
-    std::uint32_t *wanted;    // [words][lanes] candidate bits of a block
-    std::int32_t *list;       // [classes] candidates of a cell
-    float *t;                 // [columns + lanes]
+    std::int32_t *uniform; // [pitch] label of a cell that can be filled, or undecided
+    std::uint32_t *wanted; // [words][lanes] candidate bits of a block
+    float *tops;           // [classes][lanes] largest corners of a block
+    std::int32_t *list;    // [classes] candidates of a cell
+    float *t;              // [columns + lanes]
+    float *weights;        // [row_count + 4][8 + 4] of output rows from first_row on
+    std::int64_t first_row = 0;
     L *fill;                  // [columns + 64] labels of a row with every cell filled
     std::uint8_t *fill_color; // [3 * columns + 64]
     std::uint32_t *lut;       // [max(classes, 32)]
@@ -37,12 +40,15 @@ template <class T, class L> struct Work {
         first_column = job.x.start[tile.x0];
         columns = job.x.start[tile.x1] - first_column;
         words = (classes + 31) / 32;
+        row_count = min(job.y.widest, tile.row1 - tile.row0);
         upper = take_row(scratch);
         lower = take_row(scratch);
         uniform = scratch.take<std::int32_t>(pitch);
         wanted = scratch.take<std::uint32_t>(words * lanes);
+        tops = scratch.take<float>(classes * lanes);
         list = scratch.take<std::int32_t>(classes);
         t = scratch.take<float>(columns + lanes);
+        weights = scratch.take<float>((8 + 4) * (row_count + 4));
         fill = scratch.take<L>(columns + 64);
         fill_color = scratch.take<std::uint8_t>(3 * columns + 64);
         lut = scratch.take<std::uint32_t>(max<std::int64_t>(classes, 32));
@@ -58,6 +64,10 @@ template <class T, class L> struct Work {
     std::int64_t begin(std::int64_t cell) const {
         return job.x.start[tile.x0 + cell] - first_column;
     }
+    // The weights of output row y and of those after it in its row of cells, each W times.
+    template <int W> float *row_weights(std::int64_t y) const {
+        return weights + (W == 8 ? 0 : 8 * (row_count + 4)) + W * (y - first_row);
+    }
     L *labels(std::int64_t y) const {
         return reinterpret_cast<L *>(job.labels.row(tile.n, y)) + first_column;
     }
@@ -66,10 +76,11 @@ template <class T, class L> struct Work {
     }
 };
 
-// The first maximum of every pixel, and where it cannot decide a cell.
+// The first maximum of every pixel, and where it cannot decide a cell; whether that is anywhere.
 template <class T>
-void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int64_t count) {
+bool rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int64_t count) {
     if constexpr (sizeof(T) == 4) {
+        I any_special{};
         const I magnitude = broadcast<I>(0x7fffffff), infinity = broadcast<I>(0x7f800000);
         for (std::int64_t x = 0; x < count; x += lanes) {
             F best = load<F>(row.planes + x);
@@ -85,8 +96,11 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
             const I special = (((I)best & magnitude) >= infinity) | (most > infinity);
             store(row.label + x, special ? broadcast<I>(undecided) : label);
             store(row.largest + x, most);
+            any_special |= special;
         }
+        return any(any_special);
     } else {
+        bool any_special = false;
         for (std::int64_t x = 0; x < count; ++x) {
             double best = row.planes[x], below = -__builtin_inf();
             std::int32_t label = 0;
@@ -105,7 +119,9 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
             const bool special = nan || near || !(__builtin_fabs(best) < limit_float64);
             row.label[x] = special ? undecided : label;
             row.largest[x] = 0.0f; // only the float32 filter asks
+            any_special |= special;
         }
+        return any_special;
     }
 }
 
@@ -117,14 +133,12 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, LogitEr
     load_row(row.planes, work.pitch, job.logits, tile.n, y, tile.x0, count,
              job.has_threshold ? &job.threshold : nullptr);
     repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
-    rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
+    const bool is_special = rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
     // Each pixel is counted by one tile: its last row and column belong to the next.
     const bool counts_row =
         (y < tile.y1 || tile.y1 == job.y.cells()) && tile.row0 == job.y.start[tile.y0];
     const std::int64_t own_cells = tile.x1 == job.x.cells() ? count : work.cells;
-    bool special = false;
-    for (std::int64_t x = 0; x < own_cells; ++x) special |= row.label[x] == undecided;
-    if (special && counts_row)
+    if (is_special && counts_row)
         count_nan(row.planes, work.pitch, work.classes, own_cells,
                   (tile.n * job.logits.h + y) * job.logits.w + tile.x0, errors);
 }

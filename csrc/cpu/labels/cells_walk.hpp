@@ -8,39 +8,55 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
+// Whether all classes at every pixel of a block are less work than the candidates of the cells that
+// could not be filled.
+template <class L> bool is_dense(const Work<float, L> &work, std::int64_t block, std::int64_t last,
+                                 std::int64_t mixed, std::int64_t rows) {
+    if (2 * mixed <= lanes) return false;
+    const std::int64_t widest = CellColumns(work, block).widest;
+    const std::int64_t groups = (widest + group - 1) / group;
+    const std::int64_t columns = round_up(widest, widest <= 4 || lanes == 4 ? 4 : 8);
+    const std::int64_t vectors = (rows * columns + lanes - 1) / lanes;
+    // Vector steps of either way, as measured on scenes and on noise.
+    const std::int64_t dense = rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
+    const std::int64_t candidates = count_candidates(work, block, last);
+    return dense < 40 * mixed + 10 * candidates * vectors;
+}
+
+// Whether float32 cannot overflow at the corners of cells, whatever their class.
+template <class L>
+bool is_small(const Work<float, L> &work, std::int64_t first, std::int64_t last) {
+    bool small = true;
+    for (std::int64_t x = first; x <= last; ++x)
+        small &= work.upper.largest[x] < filter_limit && work.lower.largest[x] < filter_limit;
+    return small;
+}
+
 // The cells of a block that could not be filled. `target` may take a cell of two candidates, else
 // the labels of its pixels are written, which mark_written(first, last) says of cells.
 template <class T, class L, class Target>
 void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, std::int64_t y1,
                  CellRule rule, Target &target, LogitErrors &errors) {
-    std::int64_t mixed = 0;
     const std::int64_t last = min<std::int64_t>(block + lanes, work.cells);
-    for (std::int64_t x = block; x < last; ++x) mixed += work.uniform[x] == undecided;
+    std::uint32_t left = mask_bits((I)(load<I>(work.uniform + block) == undecided));
+    left &= (1u << (last - block)) - 1;
+    const std::int64_t mixed = __builtin_popcount(left);
     if (mixed == 0 && rule == CellRule::fill) return;
+    const bool has_few = 4 * mixed <= lanes; // so that each finds its candidates itself
     if constexpr (sizeof(T) == 4) {
-        bool small = true; // the dense kernel's float32 must not overflow
-        for (std::int64_t x = block; x <= last; ++x)
-            small &= work.upper.largest[x] < filter_limit && work.lower.largest[x] < filter_limit;
-        const auto write_block = [&] {
+        const bool is_asked = rule == CellRule::dense;
+        if (!has_few && !is_asked) find_candidates(work, block);
+        if ((is_asked || is_dense(work, block, last, mixed, y1 - y0)) &&
+            is_small(work, block, last)) {
             target.mark_written(block, last);
-            dense_rows(work, block, y0, y1, errors);
-        };
-        if (small && rule == CellRule::dense) return write_block();
-        find_candidates(work, block);
-        const std::int64_t candidates = count_candidates(work, block, last);
-        // Vector steps of either way, as measured on scenes and on noise.
-        const std::int64_t rows = y1 - y0, groups = (work.job.x.widest + group - 1) / group;
-        const std::int64_t dense =
-            rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
-        const std::int64_t sparse =
-            mixed * (40 + 12 * rows) +
-            (candidates - 2 * mixed) * rows * 10 * ((work.job.x.widest + lanes - 1) / lanes);
-        if (small && dense < sparse) return write_block();
+            return dense_rows(work, block, y0, y1, errors);
+        }
+        if (!has_few && is_asked) find_candidates(work, block);
     } else {
         find_candidates(work, block);
     }
-    for (std::int64_t x = block; x < last; ++x) {
-        if (work.uniform[x] != undecided) continue;
+    for (; left; left &= left - 1) {
+        const std::int64_t x = block + __builtin_ctz(left);
         if (work.begin(x) == work.begin(x + 1)) continue;
         const bool special =
             work.upper.label[x] == undecided || work.upper.label[x + 1] == undecided ||
@@ -50,7 +66,11 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             resolve_cell_exactly(work, x, y0, y1, nullptr, work.classes, errors);
             continue;
         }
-        const std::int64_t count = list_candidates(work, x - block);
+        std::int64_t count = 0;
+        if constexpr (sizeof(T) == 4)
+            count = has_few ? find_candidates_of(work, x) : list_candidates(work, x - block);
+        else
+            count = list_candidates(work, x - block);
         if constexpr (sizeof(T) == 4)
             if (count == 2 && target.take_pair(x, y0, y1, work.list)) continue;
         target.mark_written(x, x + 1);
@@ -66,6 +86,15 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             resolve_cell_exactly(work, x, y0, y1, work.list, count, errors);
         }
     }
+}
+
+// The weights of rows [first_row, y1), and that of the last as often as a vector may have rows.
+template <int W, class T, class L>
+void repeat_row_weights(const Work<T, L> &work, std::int64_t y1) {
+    if (W >= lanes) return; // a vector has one row
+    for (std::int64_t y = work.first_row; y < y1 + 4; ++y)
+        store(work.template row_weights<W>(y),
+              broadcast<typename Vec<W>::f32>(work.job.y.t[min(y, y1 - 1)]));
 }
 
 // Calls visit(y0, y1) for the output rows of every row of cells of a tile, after its logits are
@@ -97,6 +126,9 @@ void walk_rows(Work<T, L> &work, LogitErrors &errors, const Visit &visit) {
         const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
         const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
         if (y0 < y1 && work.columns > 0) {
+            work.first_row = y0;
+            repeat_row_weights<4>(work, y1);
+            repeat_row_weights<8>(work, y1);
             fill_cells(work);
             visit(y0, y1);
         }

@@ -46,6 +46,14 @@ template <class V> inline V permute(V v, IntOf<V> index) {
     return moved;
 }
 
+// A vector, and the same again.
+template <class V> inline auto twice(V v) {
+    if constexpr (lanes_of<V> == 4)
+        return __builtin_shufflevector(v, v, 0, 1, 2, 3, 0, 1, 2, 3);
+    else
+        return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
 // The lowest byte of every lane.
 template <class W> inline auto low_bytes(W v) {
     return __builtin_convertvector(v, typename Vec<lanes_of<W>>::u8);

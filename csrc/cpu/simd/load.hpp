@@ -43,6 +43,13 @@ inline std::int64_t widen_first(const Float16 *from, float *to, std::int64_t cou
     return i;
 }
 
+template <class T, class S> inline void copy_or_widen(const S *from, T *to, std::int64_t count) {
+    for (std::int64_t i = widen_first(from, to, count); i < count; ++i) to[i] = widen<T>(from[i]);
+}
+inline void copy_or_widen(const float *from, float *to, std::int64_t count) {
+    __builtin_memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
+}
+
 // planes[c * pitch + i] = value at class c, pixel i, for i < count.
 template <class T, class S> inline void load_planes(T *planes, std::int64_t pitch, const char *from,
                                                     std::int64_t classes, std::int64_t count,
@@ -53,9 +60,7 @@ template <class T, class S> inline void load_planes(T *planes, std::int64_t pitc
             if (count <= fetched) // a block of pixels: the next is asked for
                 for (std::int64_t i = 0; i < count; i += 64 / static_cast<int>(sizeof(S)))
                     __builtin_prefetch(source + count + i);
-            T *plane = planes + c * pitch;
-            for (std::int64_t i = widen_first(source, plane, count); i < count; ++i)
-                plane[i] = widen<T>(source[i]);
+            copy_or_widen(source, planes + c * pitch, count);
         }
         return;
     }

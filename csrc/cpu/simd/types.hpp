@@ -33,6 +33,15 @@ template <class V, class T> inline V load(const T *p) {
 template <class V, class T> inline void store(T *p, V v) { __builtin_memcpy(p, &v, sizeof v); }
 template <class V, class T> inline V broadcast(T value) { return value - V{}; }
 
+// N bytes as a number.
+template <int N> struct WordOf;
+template <> struct WordOf<4> {
+    using type = std::uint32_t;
+};
+template <> struct WordOf<8> {
+    using type = std::uint64_t;
+};
+
 struct Float16 {
     std::uint16_t bits;
 };

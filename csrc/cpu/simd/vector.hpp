@@ -14,6 +14,17 @@ using F = Vec<lanes>::f32;
 using I = Vec<lanes>::i32;
 using U = Vec<lanes>::u32;
 
+// W numbers from memory, as often as they fit into a vector.
+template <int W> inline F repeat(const float *from) {
+    const auto v = load<typename Vec<W>::f32>(from);
+    if constexpr (W == lanes)
+        return v;
+    else if constexpr (2 * W == lanes)
+        return twice(v);
+    else
+        return twice(twice(v));
+}
+
 inline std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }

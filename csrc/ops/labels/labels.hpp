@@ -24,10 +24,12 @@
 // vertical lerp a + ty (d - a) is off by at most 7uM (difference 2uM, its product with ty 2uM +
 // 2uM, sum uM), the difference of two of them adds 2uM, its product with tx 4uM, the last sum uM:
 // one value is off by at most 14uM and two by 28uM = 1.7e-6 M (with or without fused
-// multiply-adds). The two-class form lerps the difference of the classes, at most 2M in size: 2uM +
-// 28uM. Where the two best are closer than 3e-6 M + 1e-36 (the second term covers rounding among
-// denormals) the pixel is decided by the definition. Above M = 1e37 differences could overflow:
-// such cells go to the definition at once.
+// multiply-adds, and as much if it is lerped horizontally first). The two-class form lerps the
+// difference of the classes, at most 2M in size: 2uM + 28uM. Where the two best are closer than
+// 3e-6 M + 1e-36 (the second term covers rounding among denormals) the pixel is decided by the
+// definition. Above M = 1e37 differences could overflow: such cells go to the definition at once.
+// Where every class is compared, the number of a class takes the place of the lowest 5 bits of its
+// value, which moves it by less than 2^-18 M: the margin is 2^-17 M = 7.7e-6 M wider there.
 //
 // Probabilities interpolate in float64 and take exp in float32 of differences to the pixel's
 // maximum.
