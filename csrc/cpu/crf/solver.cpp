@@ -92,6 +92,8 @@ struct CrfOnLattice::Run {
     bool filter();
     bool filter_wide(const Lattice &, const CrfLattice &, const CrfWeights &);
     void filter_block(const Lattice &, const CrfLattice &block, std::int64_t lanes);
+    void blur_part(const Lattice &, const CrfLattice &block, std::int64_t lanes, const BlurStage &,
+                   std::int64_t part) const;
     bool spread(const ProbabilityView &out);
 };
 
@@ -216,15 +218,12 @@ bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &vi
                                          }))
         return false;
     return each_block([&](const CrfLattice &block, std::int64_t lanes) {
-        for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
-            const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-            if (!parallel_parts(lattice.chain_split_points(lattice.axis(i), step), cancelled,
-                                [&](std::int64_t begin, std::int64_t end) {
-                                    table.crf_blur(block, lanes, chain.data(), begin, end,
-                                                   lattice.blur_weight);
-                                }))
+        for (const BlurStage &stage : lattice.stages)
+            if (!run_tasks(
+                    stage.parts,
+                    [&](std::int64_t part) { blur_part(lattice, block, lanes, stage, part); },
+                    cancelled))
                 return false;
-        }
         return true;
     });
 }
@@ -233,11 +232,18 @@ void CrfOnLattice::Run::filter_block(const Lattice &lattice, const CrfLattice &b
                                      std::int64_t lanes) {
     clear_bridges(lattice, block);
     table.crf_join(block, lanes, 0, static_cast<std::int64_t>(lattice.joints.size()));
-    for (std::int64_t i = 0; i < lattice.passes * block.corners; ++i) {
-        const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        table.crf_blur(block, lanes, chain.data(), 0, lattice.chain_length(lattice.axis(i)),
-                       lattice.blur_weight);
-    }
+    for (const BlurStage &stage : lattice.stages)
+        for (std::int64_t part = 0; part < stage.parts; ++part)
+            blur_part(lattice, block, lanes, stage, part);
+}
+
+void CrfOnLattice::Run::blur_part(const Lattice &lattice, const CrfLattice &block,
+                                  std::int64_t lanes, const BlurStage &stage,
+                                  std::int64_t part) const {
+    lattice.blur_part(stage, part,
+                      [&](const std::uint32_t *chain, std::int64_t begin, std::int64_t end) {
+                          table.crf_blur(block, lanes, chain, begin, end, lattice.blur_weight);
+                      });
 }
 
 // Sums become messages: rows and sums change places.

@@ -11,11 +11,12 @@ namespace {
 // The simplices of a tile: their corners, which are vertices of the tile.
 template <int fixed> class Simplices {
   public:
-    Simplices(std::int64_t corners, const Naming &naming, std::int64_t pixels)
-        : naming_(naming), corners_(corners), vertices_(corners - 1, naming.unique),
-          simplices_(corners, naming.unique) {
+    Simplices(std::int64_t corners, const VertexNames &names, bool unique, std::int64_t pixels)
+        : names_(names), corners_(corners), vertices_(corners - 1, names.unique),
+          simplices_(corners, unique) {
         simplices_.reserve(static_cast<std::size_t>(pixels) / 4);
-        for (std::int64_t i = 0; i < corners - 1; ++i) all_ += naming.factor[i];
+        for (std::int64_t axis = 0; axis < corners; ++axis)
+            change_[static_cast<std::size_t>(axis)] = names.change(axis);
     }
     // Of the simplex of this name, whose coordinates are those of corner 0 plus their ranks.
     const std::uint16_t *corners_of(std::uint64_t name, const std::int32_t *simplex) {
@@ -27,11 +28,11 @@ template <int fixed> class Simplices {
     std::int64_t n() const { return fixed ? fixed : corners_; }
 
   private:
-    const Naming &naming_;
+    const VertexNames &names_;
     std::int64_t corners_;
     Keys vertices_, simplices_;
-    std::uint64_t all_ = 0;                // the step of a name where all coordinates go one on
-    std::vector<std::uint16_t> corner_of_; // [simplices, corners]
+    std::array<std::uint64_t, most_features + 1> change_{}; // of names, a step along an axis
+    std::vector<std::uint16_t> corner_of_;                  // [simplices, corners]
 
     // Corner 0, then one coordinate after the other, by falling rank, stays d behind as the others
     // go one on.
@@ -43,13 +44,12 @@ template <int fixed> class Simplices {
             key[i] = simplex[i] - rank;
             by_rank[rank] = i;
         }
-        std::uint64_t name = naming_.of(key.data(), count - 1);
+        std::uint64_t name = names_.of(key.data(), count);
         for (std::int32_t k = 0; k < count; ++k) {
             corner_of_.push_back(static_cast<std::uint16_t>(vertices_.add(name, key.data())));
             const std::int32_t last = by_rank[count - 1 - k];
-            name += all_;
-            if (last < count - 1) name -= naming_.factor[last] * static_cast<std::uint64_t>(count);
-            if (naming_.unique) continue;
+            name += change_[static_cast<std::size_t>(last)];
+            if (names_.unique) continue;
             for (std::int32_t i = 0; i < count; ++i) ++key[i];
             key[last] -= count;
         }
@@ -58,9 +58,10 @@ template <int fixed> class Simplices {
 
 template <int fixed> Keys embed_pixels(const PairwiseJob &job, const std::vector<double> &origin,
                                        const std::vector<float> &scale, const Naming &naming,
-                                       std::int64_t h, const CrfTile &tile, Lattice &lattice) {
+                                       const VertexNames &vertex_names, std::int64_t h,
+                                       const CrfTile &tile, Lattice &lattice) {
     const std::int64_t pitch = (tile.width() + 15) / 16 * 16;
-    Simplices<fixed> simplices(lattice.view.corners, naming, tile.pixels());
+    Simplices<fixed> simplices(lattice.view.corners, vertex_names, naming.unique, tile.pixels());
     const std::int64_t n = simplices.n();
     const Memory memory = allocate(8 * pitch * n);
     std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
@@ -97,10 +98,10 @@ template <int fixed> Keys embed_pixels(const PairwiseJob &job, const std::vector
 } // namespace
 
 Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
-                const std::vector<float> &scale, const Naming &naming, std::int64_t h,
-                const CrfTile &tile, Lattice &lattice) {
+                const std::vector<float> &scale, const Naming &naming, const VertexNames &names,
+                std::int64_t h, const CrfTile &tile, Lattice &lattice) {
     const auto with = [&](auto embed) {
-        return embed(job, origin, scale, naming, h, tile, lattice);
+        return embed(job, origin, scale, naming, names, h, tile, lattice);
     };
     switch (lattice.view.corners) {
     case 3: return with(embed_pixels<3>);
@@ -109,13 +110,11 @@ Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
     }
 }
 
-Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::int64_t corners,
+Vertices::Vertices(const std::vector<Keys> &tiles, const VertexNames &names, std::int64_t corners,
                    std::vector<std::uint32_t> &rows_of)
-    : corners_(corners), width_(naming.unique ? 0 : corners - 1) {
-    for (std::int64_t axis = 0; axis < corners; ++axis)
-        change_.push_back(naming.change(axis, corners));
+    : scheme_(names), corners_(corners), width_(names.unique ? 0 : corners - 1) {
+    for (std::int64_t axis = 0; axis < corners; ++axis) change_.push_back(names.change(axis));
     std::size_t total = 0;
-    std::int64_t least = INT64_MAX;
     for (const Keys &tile : tiles) total += tile.size();
     std::vector<Named> all(total);
     keys_.resize(total * static_cast<std::size_t>(width_));
@@ -132,15 +131,6 @@ Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::in
             }
         },
         [] { return false; });
-    for (const Named &named : all) least = std::min(least, static_cast<std::int64_t>(named.name));
-    // Names that are unique are counted from below those of all neighbours.
-    std::uint64_t origin = static_cast<std::uint64_t>(least);
-    for (const std::uint64_t change : change_)
-        origin = std::min(origin, static_cast<std::uint64_t>(least) - change,
-                          [](std::uint64_t a, std::uint64_t b) {
-                              return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
-                          });
-    for (Named &named : all) named.name -= origin;
     sort(all);
     // Of those that are the same the first becomes a vertex.
     rows_of.resize(total);
@@ -369,22 +359,77 @@ bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
     return true;
 }
 
-std::vector<std::uint32_t> Vertices::chains_along(std::int64_t axis) const {
+namespace {
+
+constexpr std::size_t least_vertices = 1 << 10; // of a part
+
+} // namespace
+
+// Vertices that share what no step along an axis of the half changes are one part, for no chain
+// leads out of it; small parts are joined.
+VertexParts Vertices::parts(bool second_half) const {
+    VertexParts parts;
+    const std::size_t count = size();
+    parts.split_points.assign(1, 0);
+    if (!second_half) { // by a hash of that: a part may have several
+        int bits = 0;
+        while (bits < 11 && count >> bits > least_vertices / 2) ++bits;
+        const auto bucket = [&](std::uint64_t name) {
+            const std::uint64_t common = scheme_.common(name, false);
+            return bits ? static_cast<std::size_t>((common * 0x9e3779b97f4a7c15u) >> (64 - bits))
+                        : 0;
+        };
+        std::vector<std::uint32_t> ends((std::size_t{1} << bits) + 1, 0);
+        for (std::size_t i = 0; i < count; ++i) ++ends[bucket(names_[i]) + 1];
+        for (std::size_t b = 1; b < ends.size(); ++b) ends[b] += ends[b - 1];
+        for (const std::uint32_t end : ends)
+            if (end >= parts.split_points.back() + least_vertices)
+                parts.split_points.push_back(end);
+        parts.order.resize(count);
+        for (std::size_t i = 0; i < count; ++i)
+            parts.order[ends[bucket(names_[i])]++] = static_cast<std::uint32_t>(i);
+    } else {
+        std::uint64_t common = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::uint64_t here = scheme_.common(names_[i], true);
+            if (here != common && i >= parts.split_points.back() + least_vertices)
+                parts.split_points.push_back(static_cast<std::uint32_t>(i));
+            common = here;
+        }
+    }
+    if (parts.split_points.back() < count)
+        parts.split_points.push_back(static_cast<std::uint32_t>(count));
+    return parts;
+}
+
+VertexParts Vertices::parts_by_row() const {
+    std::vector<std::uint32_t> place(rows_, nobody);
+    for (std::uint32_t i = 0; i < size(); ++i) place[row_[i]] = i;
+    VertexParts parts;
+    std::copy_if(place.begin(), place.end(), std::back_inserter(parts.order),
+                 [](std::uint32_t i) { return i != nobody; });
+    for (std::uint32_t i = 0; i < size(); i += least_vertices) parts.split_points.push_back(i);
+    parts.split_points.push_back(size());
+    return parts;
+}
+
+Chains Vertices::chains_along(std::int64_t axis, const VertexParts &parts) const {
     const Beside adjacent = beside(axis);
-    std::vector<std::uint32_t> next(rows_, nobody), chain;
-    std::vector<std::uint8_t> follows(rows_);
-    for (std::uint32_t i = 0; i < size(); ++i) {
-        follows[row_[i]] = adjacent.follows[i];
-        if (adjacent.after[i] != nobody) next[row_[i]] = row_[adjacent.after[i]];
+    Chains chains;
+    chains.rows.reserve(size() + chain_margin);
+    chains.split_points.assign(1, 0);
+    for (std::size_t part = 0; part + 1 < parts.split_points.size(); ++part) {
+        for (std::uint32_t p = parts.split_points[part]; p < parts.split_points[part + 1]; ++p) {
+            const std::uint32_t i = parts.order.empty() ? p : parts.order[p];
+            if (adjacent.follows[i] || adjacent.after[i] == nobody) continue;
+            chains.rows.push_back(row_[i] | chain_start);
+            for (std::uint32_t at = adjacent.after[i]; at != nobody; at = adjacent.after[at])
+                chains.rows.push_back(row_[at]);
+        }
+        chains.split_points.push_back(static_cast<std::int64_t>(chains.rows.size()));
     }
-    chain.reserve(size() + chain_margin);
-    for (std::uint32_t row = 0; row < rows_; ++row) {
-        if (follows[row] || next[row] == nobody) continue;
-        chain.push_back(row | chain_start);
-        for (std::uint32_t at = next[row]; at != nobody; at = next[at]) chain.push_back(at);
-    }
-    chain.insert(chain.end(), chain_margin, chain_start);
-    return chain;
+    chains.rows.insert(chains.rows.end(), chain_margin, chain_start);
+    return chains;
 }
 
 } // namespace segpost
