@@ -67,8 +67,8 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
     scale = lattice.scale, paths = lattice.paths;
 
     const std::int64_t pixels = shape.pixels();
-    corner.resize(static_cast<std::size_t>(pixels * view.corners));
-    weight.resize(corner.size());
+    view.corner = corner.reserve(pixels * view.corners);
+    view.weight = weight.reserve(pixels * view.corners);
     std::vector<double> origin;
     for (std::int64_t c = 0; c < job.guide.channels; ++c)
         origin.push_back(job.guide_range ? job.guide_range[c] : 0.0);
@@ -93,7 +93,6 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
     if (bridged && !vertices.add_bridges(bridged, cancelled)) return false;
     view.length = vertices.rows();
     if (!chain(vertices, lattice.passes, cancelled)) return false;
-    view.corner = corner.data(), view.weight = weight.data();
     view.start = start.data(), view.vertex = vertex.data();
     view.joints = joints.data();
     return normalize(job, tiles, pixels, include_self, cancelled);
@@ -145,7 +144,7 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
     if (!each_tile(tiles, cancelled, [&](const CrfTile &tile) {
             float *to = values.data() + start[tile.index];
             for (std::int64_t at = tile.first * n; at < (tile.first + tile.pixels()) * n; ++at)
-                to[corner[at]] += weight[at];
+                to[view.corner[at]] += view.weight[at];
         }))
         return false;
     for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
@@ -197,7 +196,7 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
         const std::uint32_t *of = vertex.data() + start[tile.index];
         float sum = 0;
         for (std::int64_t at = p * n; at < (p + 1) * n; ++at)
-            sum += weight[at] * values[of[corner[at]]];
+            sum += view.weight[at] * values[of[view.corner[at]]];
         return sum;
     };
     const bool wanted = job.normalization != Normalization::none;

@@ -14,7 +14,7 @@ class Vertices;
 
 // Vertices in the order in which a blur along an axis meets them.
 struct Chains {
-    std::vector<std::uint32_t> rows;        // and chain_margin more
+    Values<std::uint32_t> rows;             // and chain_margin more
     std::vector<std::int64_t> split_points; // between parts of the vertices
 };
 
@@ -27,8 +27,9 @@ struct BlurStage {
 // A Gaussian of any features.
 struct Lattice {
     CrfLattice view;
-    std::vector<std::uint16_t> corner;
-    std::vector<float> weight, before, after, self_message;
+    Values<std::uint16_t> corner;
+    Floats weight;
+    std::vector<float> before, after, self_message;
     std::vector<std::int64_t> start;
     std::vector<std::uint32_t> vertex;
     std::vector<CrfJoint> joints;

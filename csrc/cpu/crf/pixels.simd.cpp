@@ -2,6 +2,7 @@
 // straight on to what the next messages are made of. Q is nowhere stored.
 #include "cpu/crf/messages.hpp"
 #include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/transpose.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -145,10 +146,16 @@ void write_out(const Line &line, const float *values, std::int64_t row) {
     char *to = view.data + (line.y / pass.h) * view.stride_d + (line.y % pass.h) * view.stride_h +
                line.tile.x0 * view.stride_w;
     if (view.stride_w == 4) {
+        bool in_order = view.stride_l % 4 == 0;
+        for (std::int64_t l = 0; l < pass.used; ++l) in_order &= pass.label_of[l] == l;
+        std::int64_t first = 0;
+        if (in_order)
+            first = transpose_pixels(reinterpret_cast<const char *>(values), row * 4, pass.used,
+                                     line.count, reinterpret_cast<float *>(to), view.stride_l / 4);
         for (std::int64_t l = 0; l < pass.used; ++l) {
             if (pass.label_of[l] < 0) continue;
             float *plane = reinterpret_cast<float *>(to + pass.label_of[l] * view.stride_l);
-            for (std::int64_t i = 0; i < line.count; ++i) plane[i] = values[i * row + l];
+            for (std::int64_t i = first; i < line.count; ++i) plane[i] = values[i * row + l];
         }
         return;
     }

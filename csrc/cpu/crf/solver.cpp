@@ -353,7 +353,7 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
     CrfPass &pass = here.pass;
     // The pixels of every 2 x 2 take turns, except in the last iterations.
     constexpr CrfSample turns[] = {{2, 0, 0}, {2, 1, 1}, {2, 0, 1}, {2, 1, 0}};
-    constexpr std::int64_t whole_passes = 3, most_sampled = 7;
+    constexpr std::int64_t whole_passes = 1, most_sampled = 9;
     const std::int64_t sampled =
         !pass.kept && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
     if (!here.pack()) return false;

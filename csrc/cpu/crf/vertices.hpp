@@ -64,11 +64,13 @@ class Vertices {
         std::uint32_t number, count; // row * ways + way of one that misses it; how many do
     };
     struct Count {
-        std::vector<Missing> missing, slots, often;
+        Values<Missing> missing;
+        std::vector<Missing> slots, often;
         std::vector<std::uint16_t> rough;
     };
     const VertexNames &scheme_;
-    std::vector<std::uint64_t> names_;  // in order, and a last one that is as large as any
+    static constexpr std::size_t names_ahead = 4;
+    std::vector<std::uint64_t> names_;  // in order, and names_ahead more, as large as any
     std::vector<std::uint32_t> row_;    // of each
     std::vector<std::uint64_t> change_; // of names, a step along an axis
     std::vector<std::int32_t> keys_;    // of rows, only where names are not unique
@@ -76,6 +78,10 @@ class Vertices {
     std::uint32_t rows_ = 0;
 
     const std::int32_t *key(std::uint32_t row) const { return keys_.data() + row * width_; }
+    // What a step one way, forth or back along an axis, adds to a name.
+    std::uint64_t change_to(std::uint32_t way) const {
+        return way % 2 ? 0 - change_[way / 2] : change_[way / 2];
+    }
     std::uint32_t ways() const { return static_cast<std::uint32_t>(2 * corners_); }
     std::size_t place(std::uint64_t name) const;
     static void sort(std::vector<Named> &);
