@@ -15,10 +15,10 @@ struct Line {
     const CrfTile &tile;
     std::int64_t y, first, count, step, x; // x: column of the first
 
-    Line(const CrfPass &of, const CrfTile &in, std::int64_t row)
-        : pass(of), tile(in), y(row), first(in.first + (row - in.y0) * in.width() + of.sample.x),
-          count((in.width() - of.sample.x + of.sample.step - 1) / of.sample.step),
-          step(of.sample.step), x(in.x0 + of.sample.x) {}
+    Line(const CrfPass &of, const CrfTile &in, std::int64_t row, const CrfSample &sample)
+        : pass(of), tile(in), y(row), first(in.first + (row - in.y0) * in.width() + sample.x),
+          count((in.width() - sample.x + sample.step - 1) / sample.step), step(sample.step),
+          x(in.x0 + sample.x) {}
 
     std::int64_t pixel(std::int64_t i) const { return first + i * step; }
 };

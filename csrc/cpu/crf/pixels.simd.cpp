@@ -191,6 +191,17 @@ std::int64_t tile_sums_size(const CrfPass &pass, const CrfTile &tile) {
     return pass.splat ? vertices * pass.row : 0;
 }
 
+// Of the rows of all pixels of a line those of its sample, each for as many as it stands for.
+template <class V> void take_sample(const Line &part, std::int64_t row, float *values) {
+    const CrfSample &sample = part.pass.sample;
+    const V weight = broadcast<V>(sample.weight());
+    for (std::int64_t i = 0; i < part.count; ++i) {
+        const float *from = values + (i * sample.step + sample.x) * row;
+        for (std::int64_t l = 0; l < row; l += lanes_of<V>)
+            store(values + i * row + l, load<V>(from + l) * weight);
+    }
+}
+
 template <class V>
 void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSums &sums) {
     const std::int64_t size = (tile.width() + 4) * pass.row;
@@ -210,9 +221,13 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
             at += (lattice.start[tile.index + 1] - lattice.start[tile.index]) * pass.row;
         }
     };
+    // Where Q of all pixels is kept all are visited, though only the sample goes on.
+    const bool all = pass.kept != nullptr;
+    const CrfSample visited = all ? CrfSample() : pass.sample;
+    const CrfSample sample = pass.sample;
     // Tiles begin where a sample of 2 x 2 does.
-    for (std::int64_t y = tile.y0 + pass.sample.y; y < tile.y1; y += pass.sample.step) {
-        const Line line(pass, tile, y);
+    for (std::int64_t y = tile.y0 + visited.y; y < tile.y1; y += visited.step) {
+        const Line line(pass, tile, y, visited);
         if (pass.start && pass.first) {
             load_start<V>(line, values);
         } else {
@@ -229,15 +244,17 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
             if (pass.measure) continue;
-            softmax_line<V>(values, line.count, pass.row, pass.shift, pass.sample.weight());
+            softmax_line<V>(values, line.count, pass.row, pass.shift, visited.weight());
         }
         if (pass.kept) keep(line, values, sums);
-        if (pass.splat) {
+        if (pass.splat && (y - tile.y0) % sample.step == sample.y) {
+            const Line part(pass, tile, y, sample);
+            if (all && sample.step > 1) take_sample<V>(part, pass.row, values);
             each_lattice([&](const CrfLattice &lattice, float *at) {
-                splat_lattice<V>(line, lattice, values, at);
+                splat_lattice<V>(part, lattice, values, at);
             });
             for (std::int64_t t = 0; t < pass.grid_count; ++t)
-                splat_grid<V>(line, pass.grids[t], values, nodes);
+                splat_grid<V>(part, pass.grids[t], values, nodes);
         }
         if (pass.out) write_out(line, values, pass.row);
     }
@@ -276,7 +293,7 @@ void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums 
 
 void crf_write(const CrfPass &pass, const CrfTile &tile) {
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-        const Line line(pass, tile, y);
+        const Line line(pass, tile, y, CrfSample());
         write_out(line, pass.kept + line.first * pass.used, pass.used);
     }
 }

@@ -113,7 +113,7 @@ struct CrfPass {
     const float *const *self_message =
         nullptr;        // of each term: [pixels] what a pixel sends to itself, or null
     float shift = 0.0f; // subtracted from exponents; NaN: their maximum is
-    CrfSample sample;   // the pixels that are visited
+    CrfSample sample;   // the pixels that go on; no others are visited, unless Q is kept
     bool first = false; // no messages yet
     bool splat = true;  // Q goes on
     bool trace = false, measure = false;    // energies of the Q before; nothing else

@@ -346,16 +346,17 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                          const ProbabilityView *start, double tolerance, bool trace,
                          const CancelToken &cancelled, std::vector<CrfStep> &steps) {
     if (packed_ && !read(cancelled)) return false;
-    LabelChoice labels(largest_, reach_, config_.prune_bound, trace || start);
+    LabelChoice labels(largest_, reach_, config_.prune_bound, start != nullptr);
     kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
     Run here(*this, cancelled);
     here.set_up(trace || tolerance >= 0);
     CrfPass &pass = here.pass;
-    // The pixels of every 2 x 2 take turns, except in the last iterations.
+    // The pixels of every 2 x 2 take turns, except in the last iteration; what changes from one
+    // turn to the next would be more than a tolerance.
     constexpr CrfSample turns[] = {{2, 0, 0}, {2, 1, 1}, {2, 0, 1}, {2, 1, 0}};
     constexpr std::int64_t whole_passes = 1, most_sampled = 9;
     const std::int64_t sampled =
-        !pass.kept && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
+        tolerance < 0 && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
     if (!here.pack()) return false;
     pass.start = start;
     const float shift = pass.shift;
