@@ -202,11 +202,19 @@ template <class V> void take_sample(const Line &part, std::int64_t row, float *v
     }
 }
 
+// Floats that hold what grids are summed up in: the nodes of a line, and those around it.
+std::int64_t nodes_size(const CrfPass &pass, const CrfTile &tile) {
+    std::int64_t around = 2;
+    for (std::int64_t t = 0; t < pass.grid_count; ++t)
+        if (pass.grids[t].direct) around = max(around, pass.grids[t].radius_x);
+    return (tile.width() + 2 * around) * pass.row;
+}
+
 template <class V>
 void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSums &sums) {
     const std::int64_t size = (tile.width() + 4) * pass.row;
     float *values = scratch.take<float>(size);
-    float *nodes = scratch.take<float>(size);
+    float *nodes = scratch.take<float>(nodes_size(pass, tile));
     float *unary = scratch.take<float>(pass.trace ? size : 0);
     const std::int64_t sums_size = tile_sums_size(pass, tile);
     float *tile_sums = scratch.take<float>(sums_size);
@@ -239,7 +247,8 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                     add_lattice<V>(line, pass.lattices[t], pass.weights[t], fresh && t == 0,
                                    values);
                 for (std::int64_t t = 0; t < pass.grid_count; ++t)
-                    add_grid<V>(line, pass.grids[t], values, nodes);
+                    add_grid<V>(line, pass.grids[t], pass.weights[pass.lattice_count + t], values,
+                                nodes);
                 if (pass.self_message) subtract_self_message(line, values);
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
@@ -282,8 +291,8 @@ CrfStorage crf_storage(std::int64_t row, bool is_exact) {
 }
 
 std::int64_t crf_pixels_scratch(const CrfPass &pass, const CrfTile &tile) {
-    return 3 * round_up((tile.width() + 4) * pass.row * 4, 64) +
-           round_up(tile_sums_size(pass, tile) * 4, 64);
+    return 2 * round_up((tile.width() + 4) * pass.row * 4, 64) +
+           round_up(nodes_size(pass, tile) * 4, 64) + round_up(tile_sums_size(pass, tile) * 4, 64);
 }
 
 void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums &sums) {

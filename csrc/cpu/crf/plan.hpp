@@ -71,6 +71,7 @@ struct CrfGrid {
     const float *out_y = nullptr, *out_x = nullptr;   // nodes to their pixel
     const float *before = nullptr, *after = nullptr;  // [pixels], if not in the above
     bool every_pixel() const { return step_y == 1 && step_x == 1; } // is a node
+    bool direct = false; // every pixel is one, and sums what it gets from `rows`: what was sent
 
     float *strip = nullptr;                 // shared borders of tiles
     const std::int64_t *strip_at = nullptr; // [tiles]

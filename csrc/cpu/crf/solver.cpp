@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t work_per_filter = 1 << 17; // floats: steps are short
 constexpr std::int64_t many_rows = 1 << 12;
+constexpr std::int64_t most_around = 4; // nodes one way that are summed as pixels are visited
 
 // One block of labels alone.
 CrfLattice block_of(CrfLattice lattice, std::int64_t block) {
@@ -138,6 +139,9 @@ void CrfOnLattice::Run::set_up(bool keep) {
             Grid &own_grid = *solver.grids_[i - solver.lattices_.size()];
             own_grid.reserve(row, solver.tiles_, unary.h, unary.w);
             grids.push_back(own_grid.view);
+            const CrfGrid &view = own_grid.view;
+            grids.back().direct = view.every_pixel() && !matrix &&
+                                  std::max(view.radius_y, view.radius_x) <= most_around;
             self_messages.push_back(own_grid.self_message.empty() ? nullptr
                                                                   : own_grid.self_message.data());
         }
@@ -261,6 +265,10 @@ bool CrfOnLattice::Run::filter() {
         for (std::int64_t block = 0; block < lattices[t].storage.blocks && !wide(t); ++block)
             tasks.push_back({t, block, block});
     for (std::size_t t = 0; t < grids.size(); ++t) {
+        if (grids[t].direct) {
+            std::swap(grids[t].sums, grids[t].rows);
+            continue;
+        }
         solver.grids_[t]->join_strips(solver.tiles_, pass.h, pass.w, row);
         const std::int64_t step = per_task(work_per_filter / 2, grids[t].width * row);
         for (std::int64_t y = 0; y < grids[t].height; y += step)
