@@ -201,6 +201,11 @@ template <class V> void add_around(const Line &line, const CrfGrid &grid, const 
     const std::int64_t x1 = min(grid.width, line.tile.x1 + grid.radius_x);
     const std::int64_t first = max<std::int64_t>(0, line.y - grid.radius_y);
     const std::int64_t last = min(grid.height - 1, line.y + grid.radius_y);
+    // Beyond the image there is nothing.
+    float *const from_x0 = columns + (x0 - (line.tile.x0 - grid.radius_x)) * row;
+    const std::int64_t width = line.tile.width() + 2 * grid.radius_x;
+    for (float *at = columns; at < from_x0; ++at) *at = 0.0f;
+    for (float *at = from_x0 + (x1 - x0) * row; at < columns + width * row; ++at) *at = 0.0f;
     in_groups<V>((x1 - x0) * row, [&](auto n, std::int64_t at) {
         constexpr int N = decltype(n)::n, w = lanes_of<V>;
         V sum[N];
@@ -210,9 +215,9 @@ template <class V> void add_around(const Line &line, const CrfGrid &grid, const 
             const float *from = grid.rows + k * pitch + x0 * row + at;
             for (int j = 0; j < N; ++j) sum[j] = fma(tap, load<V>(from + j * w), sum[j]);
         }
-        for (int j = 0; j < N; ++j) store(columns + at + j * w, sum[j]);
+        for (int j = 0; j < N; ++j) store(from_x0 + at + j * w, sum[j]);
     });
-    const float *middle = columns + (line.x - x0) * row;
+    const float *middle = columns + (line.x - line.tile.x0 + grid.radius_x) * row;
     const float along_y = grid.out_y[2 * line.y];
     in_parts<V>(row, [&](auto part) {
         constexpr int n = decltype(part)::n, w = decltype(part)::w;
@@ -226,13 +231,9 @@ template <class V> void add_around(const Line &line, const CrfGrid &grid, const 
                 sum[j] = load<V>(here + j * w) * broadcast<V>(grid.taps_x[0]);
             for (std::int64_t k = 1; k <= grid.radius_x; ++k) {
                 const V tap = broadcast<V>(grid.taps_x[k]);
-                const bool left = x - k >= 0, right = x + k < grid.width;
                 const float *before = here - k * part.row(), *behind = here + k * part.row();
-                for (int j = 0; j < n; ++j) {
-                    const V a = left ? load<V>(before + j * w) : V{};
-                    const V b = right ? load<V>(behind + j * w) : V{};
-                    sum[j] = fma(tap, a + b, sum[j]);
-                }
+                for (int j = 0; j < n; ++j)
+                    sum[j] = fma(tap, load<V>(before + j * w) + load<V>(behind + j * w), sum[j]);
             }
             const float scale = grid.after ? grid.after[line.pixel(i)] : 1.0f;
             const V factor = broadcast<V>(along_y * grid.out_x[2 * x] * scale);
