@@ -104,17 +104,15 @@ void crf_blur(const CrfLattice &lattice, std::int64_t labels, const std::uint32_
 
 namespace {
 
-constexpr int rows_together = 4; // of nodes, which read most of the same rows
-
-// Sums down the columns of N vectors, of `rows_together` rows from y on; a tap beyond the radius
+// Sums down the columns of N vectors, of `grid_rows` rows from y on; a tap beyond the radius
 // is 0.
 template <class V, int N> void add_columns(const CrfGrid &grid, const float *taps, std::int64_t y,
                                            std::int64_t size, std::int64_t pitch, std::int64_t at,
                                            float *__restrict to) {
     constexpr int w = lanes_of<V>;
     const std::int64_t first = max<std::int64_t>(0, y - grid.radius_y);
-    const std::int64_t last = min(grid.height - 1, y + rows_together - 1 + grid.radius_y);
-    V sum[rows_together][N];
+    const std::int64_t last = min(grid.height - 1, y + grid_rows - 1 + grid.radius_y);
+    V sum[grid_rows][N];
     for (auto &row : sum)
         for (V &v : row) v = V{};
     for (std::int64_t k = first; k <= last; ++k) {
@@ -122,10 +120,10 @@ template <class V, int N> void add_columns(const CrfGrid &grid, const float *tap
         const float *tap = taps + (k - y);
         V value[N];
         for (int j = 0; j < N; ++j) value[j] = load<V>(from + j * w);
-        for (int i = 0; i < rows_together; ++i)
+        for (int i = 0; i < grid_rows; ++i)
             for (int j = 0; j < N; ++j) sum[i][j] = fma(broadcast<V>(tap[-i]), value[j], sum[i][j]);
     }
-    for (int i = 0; i < rows_together; ++i)
+    for (int i = 0; i < grid_rows; ++i)
         for (int j = 0; j < N; ++j) store(to + i * pitch + at + j * w, sum[i][j]);
 }
 
@@ -158,8 +156,8 @@ template <class V> void add_along(const CrfGrid &grid, const CrfWeights &weights
 
 std::int64_t crf_grid_scratch(const CrfGrid &grid, std::int64_t row) {
     const std::int64_t line = (grid.width + 2 * grid.radius_x) * row;
-    return round_up(rows_together * line * 4, 64) + round_up(grid.width * row * 4, 64) +
-           round_up(2 * (grid.radius_y + rows_together) * 4, 64);
+    return round_up(grid_rows * line * 4, 64) + round_up(grid.width * row * 4, 64) +
+           round_up(2 * (grid.radius_y + grid_rows) * 4, 64);
 }
 
 void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, std::int64_t y0,
@@ -167,16 +165,18 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
     Scratch scratch(memory);
     const std::int64_t size = grid.width * row, margin = grid.radius_x * row;
     const std::int64_t line = size + 2 * margin;
-    float *__restrict lines = scratch.take<float>(rows_together * line);
+    float *__restrict lines = scratch.take<float>(grid_rows * line);
     float *__restrict mixture = scratch.take<float>(size);
-    const std::int64_t reach = grid.radius_y + rows_together; // one way
+    const std::int64_t reach = grid.radius_y + grid_rows; // one way
     float *__restrict taps = scratch.take<float>(2 * reach) + reach;
-    __builtin_memset(lines, 0, static_cast<std::size_t>(rows_together * line) * 4);
+    for (int i = 0; i < grid_rows; ++i)
+        for (std::int64_t at = 0; at < margin; ++at)
+            lines[i * line + at] = lines[i * line + margin + size + at] = 0.0f;
     for (std::int64_t k = -reach; k < reach; ++k) {
         const std::int64_t distance = k < 0 ? -k : k;
         taps[k] = distance <= grid.radius_y ? grid.taps_y[distance] : 0.0f;
     }
-    for (std::int64_t y = y0; y < y1; y += rows_together)
+    for (std::int64_t y = y0; y < y1; y += grid_rows)
         with_width(row, [&](auto v) {
             using V = decltype(v);
             constexpr std::int64_t w = lanes_of<V>;
@@ -184,7 +184,7 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
             for (; at + 2 * w <= size; at += 2 * w)
                 add_columns<V, 2>(grid, taps, y, size, line, at, lines + margin);
             if (at < size) add_columns<V, 1>(grid, taps, y, size, line, at, lines + margin);
-            for (std::int64_t i = 0; i < min<std::int64_t>(rows_together, y1 - y); ++i) {
+            for (std::int64_t i = 0; i < min<std::int64_t>(grid_rows, y1 - y); ++i) {
                 float *to = grid.rows + (y + i) * size;
                 add_along<V>(grid, weights, row, lines + margin + i * line,
                              weights.matrix ? mixture : to);

@@ -61,6 +61,8 @@ struct CrfLattice {
 constexpr std::uint32_t chain_start = 0x80000000u;
 constexpr std::int64_t chain_margin = 32; // starts behind the last chain, which are read
 
+constexpr int grid_rows = 4; // of nodes that are computed at a time, for they read the same ones
+
 // A Gaussian of places: separable, on a grid with a node every `step` pixels. Up(x, k) spreads a
 // pixel over its two nodes; K = Up G Up^T.
 struct CrfGrid {

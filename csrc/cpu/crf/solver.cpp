@@ -270,7 +270,8 @@ bool CrfOnLattice::Run::filter() {
             continue;
         }
         solver.grids_[t]->join_strips(solver.tiles_, pass.h, pass.w, row);
-        const std::int64_t step = per_task(work_per_filter / 2, grids[t].width * row);
+        const std::int64_t wanted = per_task(work_per_filter / 2, grids[t].width * row);
+        const std::int64_t step = (wanted + grid_rows - 1) / grid_rows * grid_rows;
         for (std::int64_t y = 0; y < grids[t].height; y += step)
             tasks.push_back({lattices.size() + t, y, std::min(y + step, grids[t].height)});
     }
