@@ -98,7 +98,7 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
     return normalize(job, tiles, pixels, include_self, cancelled);
 }
 
-// Chains and joints, and the stages of a blur: each half of the axes is one where parts of the
+// Chains and joints, and the groups of a blur: each half of the axes is one where parts of the
 // vertices are fine for it, else each axis; the second pass goes backwards.
 bool Lattice::chain(const Vertices &vertices_, std::int64_t passes, const CancelToken &cancelled) {
     const std::int64_t n = view.corners, half = VertexNames::first_half(n);
@@ -112,16 +112,16 @@ bool Lattice::chain(const Vertices &vertices_, std::int64_t passes, const Cancel
         parts_of.resize(static_cast<std::size_t>(end), parts.size() - 1);
         const auto count = static_cast<std::int64_t>(parts.back().split_points.size()) - 1;
         for (std::int64_t axis = begin; axis < end; ++axis) {
-            if (axis == begin || !together) stages.push_back({{}, count});
-            stages.back().axes.push_back(axis);
+            if (axis == begin || !together) groups.push_back({{}, count});
+            groups.back().axes.push_back(axis);
         }
     }
     if (passes > 1) {
-        std::vector<BlurStage> back(stages.rbegin(), stages.rend());
-        for (BlurStage &stage : back) std::reverse(stage.axes.begin(), stage.axes.end());
-        stages.back().axes.insert(stages.back().axes.end(), back.front().axes.begin(),
+        std::vector<AxisGroup> back(groups.rbegin(), groups.rend());
+        for (AxisGroup &group : back) std::reverse(group.axes.begin(), group.axes.end());
+        groups.back().axes.insert(groups.back().axes.end(), back.front().axes.begin(),
                                   back.front().axes.end());
-        stages.insert(stages.end(), back.begin() + 1, back.end());
+        groups.insert(groups.end(), back.begin() + 1, back.end());
     }
     chains.resize(static_cast<std::size_t>(n));
     return run_tasks(
@@ -159,9 +159,9 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
             before_here = here, here = next;
         }
     };
-    for (const BlurStage &stage : stages)
+    for (const AxisGroup &group : groups)
         if (!run_tasks(
-                stage.parts, [&](std::int64_t part) { blur_part(stage, part, blur); }, cancelled))
+                group.parts, [&](std::int64_t part) { blur_part(group, part, blur); }, cancelled))
             return false;
     return true;
 }

@@ -19,7 +19,7 @@ struct Chains {
 };
 
 // A part of the vertices is blurred along all of these axes, one after the other, before the next.
-struct BlurStage {
+struct AxisGroup {
     std::vector<std::int64_t> axes;
     std::int64_t parts = 0;
 };
@@ -34,7 +34,7 @@ struct Lattice {
     std::vector<std::uint32_t> vertex;
     std::vector<CrfJoint> joints;
     std::vector<Chains> chains; // an axis
-    std::vector<BlurStage> stages;
+    std::vector<AxisGroup> groups;
     Floats sums, rows; // of whatever they are stored as
     float blur_weight = 0.5f;
     double scale = 1.0; // of its kernel to exp(-d^2 / 2), where it is not normalised
@@ -46,10 +46,10 @@ struct Lattice {
     // False: cancelled. Features must span less than 2^20 standard deviations.
     bool build(const PairwiseJob &, const UnaryView &shape, const std::vector<CrfTile> &,
                const LatticeConfig &, bool include_self, const CancelToken &);
-    // Calls blur(chains, begin, end) for the axes of a stage, in order, with the chains of a part.
+    // Calls blur(chains, begin, end) for the axes of a group, in order, with the chains of a part.
     template <class Blur>
-    void blur_part(const BlurStage &stage, std::int64_t part, const Blur &blur) const {
-        for (const std::int64_t axis : stage.axes) {
+    void blur_part(const AxisGroup &group, std::int64_t part, const Blur &blur) const {
+        for (const std::int64_t axis : group.axes) {
             const Chains &along = chains[static_cast<std::size_t>(axis)];
             const auto at = static_cast<std::size_t>(part);
             blur(along.rows.data(), along.split_points[at], along.split_points[at + 1]);

@@ -93,7 +93,7 @@ struct CrfOnLattice::Run {
     bool filter();
     bool filter_wide(const Lattice &, const CrfLattice &, const CrfWeights &);
     void filter_block(const Lattice &, const CrfLattice &block, std::int64_t lanes);
-    void blur_part(const Lattice &, const CrfLattice &block, std::int64_t lanes, const BlurStage &,
+    void blur_part(const Lattice &, const CrfLattice &block, std::int64_t lanes, const AxisGroup &,
                    std::int64_t part) const;
     bool spread(const ProbabilityView &out);
 };
@@ -222,10 +222,10 @@ bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &vi
                                          }))
         return false;
     return each_block([&](const CrfLattice &block, std::int64_t lanes) {
-        for (const BlurStage &stage : lattice.stages)
+        for (const AxisGroup &group : lattice.groups)
             if (!run_tasks(
-                    stage.parts,
-                    [&](std::int64_t part) { blur_part(lattice, block, lanes, stage, part); },
+                    group.parts,
+                    [&](std::int64_t part) { blur_part(lattice, block, lanes, group, part); },
                     cancelled))
                 return false;
         return true;
@@ -236,15 +236,15 @@ void CrfOnLattice::Run::filter_block(const Lattice &lattice, const CrfLattice &b
                                      std::int64_t lanes) {
     clear_bridges(lattice, block);
     table.crf_join(block, lanes, 0, static_cast<std::int64_t>(lattice.joints.size()));
-    for (const BlurStage &stage : lattice.stages)
-        for (std::int64_t part = 0; part < stage.parts; ++part)
-            blur_part(lattice, block, lanes, stage, part);
+    for (const AxisGroup &group : lattice.groups)
+        for (std::int64_t part = 0; part < group.parts; ++part)
+            blur_part(lattice, block, lanes, group, part);
 }
 
 void CrfOnLattice::Run::blur_part(const Lattice &lattice, const CrfLattice &block,
-                                  std::int64_t lanes, const BlurStage &stage,
+                                  std::int64_t lanes, const AxisGroup &group,
                                   std::int64_t part) const {
-    lattice.blur_part(stage, part,
+    lattice.blur_part(group, part,
                       [&](const std::uint32_t *chain, std::int64_t begin, std::int64_t end) {
                           table.crf_blur(block, lanes, chain, begin, end, lattice.blur_weight);
                       });
