@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
     from segpost.color.operations import colorize, labels_from_colors, overlay
     from segpost.color.palette import Palette
-    from segpost.crf.model import DenseCRF, Refinement, dense_crf
+    from segpost.crf.model import DenseCRF, dense_crf
+    from segpost.crf.refinement import Refinement
     from segpost.diagnosis.api import diagnose
     from segpost.diagnosis.result import Diagnosis
     from segpost.evaluation import Evaluation, IncompleteError, count_shard, merge_shards
@@ -171,7 +172,7 @@ _MODULE_OF = {
     "Palette": "color.palette",
     "PanopticQuality": "metrics.panoptic",
     "PanopticScores": "metrics.panoptic",
-    "Refinement": "crf.model",
+    "Refinement": "crf.refinement",
     "Region": "objects.region",
     "Regions": "objects.collection",
     "RunComparison": "metrics",

@@ -67,7 +67,7 @@ def test_import_loads_no_module_of_a_subject() -> None:
             46,
             13,
         ),
-        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 101, 15),
+        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 102, 15),
         (
             "ConfusionMatrix",
             ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"),

@@ -109,15 +109,31 @@ def smooth_problem() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_parts_of_the_pixels_are_near_all_of_them(fast_backend: str) -> None:
-    """A trace needs all pixels in every iteration; without it the result is nearly the same."""
+    """A tolerance needs all pixels in every iteration; without it the result is nearly the same."""
     p, image = smooth_problem()
     crf = DenseCRF()
-    whole = crf.refine(p, image, trace=True).probabilities
+    whole = DenseCRF(tolerance=0)(p, image)
     plain = crf(p, image)
     near(plain, whole, 2e-3)
     if fast_backend.startswith("native"):
         assert (plain != whole).any()
-    assert_array_equal(DenseCRF(iterations=2)(p, image), DenseCRF(iterations=2)(p, image))
+    assert_array_equal(
+        DenseCRF(iterations=1)(p, image), DenseCRF(iterations=1, tolerance=0)(p, image)
+    )
+
+
+@pytest.mark.parametrize("iterations", [0, 2, 10])
+def test_a_trace_changes_nothing_where_parts_stand_for_all(
+    fast_backend: str, iterations: int
+) -> None:
+    """Q of all pixels is computed for the trace, but the same parts go on to the next iteration."""
+    p, image = smooth_problem()
+    crf = DenseCRF(iterations=iterations)
+    traced = crf.refine(p, image, trace=True)
+    assert_array_equal(traced.probabilities, crf(p, image))
+    assert np.isfinite(traced.kl).all()
+    if iterations == 10:
+        assert traced.kl[-1] < traced.kl[0]
 
 
 @pytest.mark.parametrize("threads", [2, 3])

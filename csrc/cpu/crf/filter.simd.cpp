@@ -102,64 +102,98 @@ void crf_blur(const CrfLattice &lattice, std::int64_t labels, const std::uint32_
     });
 }
 
+namespace {
+
+// Sums down the columns of N vectors, of `grid_rows` rows from y on; a tap beyond the radius
+// is 0.
+template <class V, int N> void add_columns(const CrfGrid &grid, const float *taps, std::int64_t y,
+                                           std::int64_t size, std::int64_t pitch, std::int64_t at,
+                                           float *__restrict to) {
+    constexpr int w = lanes_of<V>;
+    const std::int64_t first = max<std::int64_t>(0, y - grid.radius_y);
+    const std::int64_t last = min(grid.height - 1, y + grid_rows - 1 + grid.radius_y);
+    V sum[grid_rows][N];
+    for (auto &row : sum)
+        for (V &v : row) v = V{};
+    for (std::int64_t k = first; k <= last; ++k) {
+        const float *from = grid.sums + k * size + at;
+        const float *tap = taps + (k - y);
+        V value[N];
+        for (int j = 0; j < N; ++j) value[j] = load<V>(from + j * w);
+        for (int i = 0; i < grid_rows; ++i)
+            for (int j = 0; j < N; ++j) sum[i][j] = fma(broadcast<V>(tap[-i]), value[j], sum[i][j]);
+    }
+    for (int i = 0; i < grid_rows; ++i)
+        for (int j = 0; j < N; ++j) store(to + i * pitch + at + j * w, sum[i][j]);
+}
+
+// Sums along the line of nodes whose columns are added up in `middle`.
+template <class V> void add_along(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row,
+                                  const float *middle, float *__restrict to) {
+    constexpr int w = lanes_of<V>;
+    for (std::int64_t x = 0; x < grid.width; ++x)
+        in_groups<V>(row, [&](auto n, std::int64_t at) {
+            constexpr int N = decltype(n)::n;
+            const float *here = middle + x * row + at;
+            V sum[N];
+            for (int j = 0; j < N; ++j)
+                sum[j] = load<V>(here + j * w) * broadcast<V>(grid.taps_x[0]);
+            for (std::int64_t k = 1; k <= grid.radius_x; ++k) {
+                const V tap = broadcast<V>(grid.taps_x[k]);
+                for (int j = 0; j < N; ++j)
+                    sum[j] =
+                        fma(tap, load<V>(here - k * row + j * w) + load<V>(here + k * row + j * w),
+                            sum[j]);
+            }
+            for (int j = 0; j < N; ++j) {
+                if (weights.label) sum[j] *= load<V>(weights.label + at + j * w);
+                store(to + x * row + at + j * w, sum[j]);
+            }
+        });
+}
+
+} // namespace
+
 std::int64_t crf_grid_scratch(const CrfGrid &grid, std::int64_t row) {
-    return 2 * round_up((grid.width + 2 * grid.radius_x) * row * 4, 64);
+    const std::int64_t line = (grid.width + 2 * grid.radius_x) * row;
+    return round_up(grid_rows * line * 4, 64) + round_up(grid.width * row * 4, 64) +
+           round_up(2 * (grid.radius_y + grid_rows) * 4, 64);
 }
 
 void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, std::int64_t y0,
               std::int64_t y1, char *memory) {
     Scratch scratch(memory);
     const std::int64_t size = grid.width * row, margin = grid.radius_x * row;
-    float *__restrict line = scratch.take<float>(size + 2 * margin);
+    const std::int64_t line = size + 2 * margin;
+    float *__restrict lines = scratch.take<float>(grid_rows * line);
     float *__restrict mixture = scratch.take<float>(size);
-    __builtin_memset(line, 0, static_cast<std::size_t>(size + 2 * margin) * 4);
-    float *__restrict middle = line + margin;
-    for (std::int64_t y = y0; y < y1; ++y) {
-        // Sums of a few rows at a time stay in registers.
-        const std::int64_t first = max<std::int64_t>(0, y - grid.radius_y);
-        const std::int64_t last = min(grid.height - 1, y + grid.radius_y);
+    const std::int64_t reach = grid.radius_y + grid_rows; // one way
+    float *__restrict taps = scratch.take<float>(2 * reach) + reach;
+    for (int i = 0; i < grid_rows; ++i)
+        for (std::int64_t at = 0; at < margin; ++at)
+            lines[i * line + at] = lines[i * line + margin + size + at] = 0.0f;
+    for (std::int64_t k = -reach; k < reach; ++k) {
+        const std::int64_t distance = k < 0 ? -k : k;
+        taps[k] = distance <= grid.radius_y ? grid.taps_y[distance] : 0.0f;
+    }
+    for (std::int64_t y = y0; y < y1; y += grid_rows)
         with_width(row, [&](auto v) {
             using V = decltype(v);
-            constexpr int w = lanes_of<V>;
-            in_groups<V>(size, [&](auto n, std::int64_t at) {
-                constexpr int N = decltype(n)::n;
-                V sum[N];
-                for (int j = 0; j < N; ++j) sum[j] = V{};
-                for (std::int64_t k = first; k <= last; ++k) {
-                    const V tap = broadcast<V>(grid.taps_y[k < y ? y - k : k - y]);
-                    const float *from = grid.sums + k * size + at;
-                    for (int j = 0; j < N; ++j) sum[j] = fma(tap, load<V>(from + j * w), sum[j]);
-                }
-                for (int j = 0; j < N; ++j) store(middle + at + j * w, sum[j]);
-            });
-            float *to = weights.matrix ? mixture : grid.rows + y * size;
-            for (std::int64_t x = 0; x < grid.width; ++x)
-                in_groups<V>(row, [&](auto n, std::int64_t at) {
-                    constexpr int N = decltype(n)::n;
-                    const float *here = middle + x * row + at;
-                    V sum[N];
-                    for (int j = 0; j < N; ++j)
-                        sum[j] = load<V>(here + j * w) * broadcast<V>(grid.taps_x[0]);
-                    for (std::int64_t k = 1; k <= grid.radius_x; ++k) {
-                        const V tap = broadcast<V>(grid.taps_x[k]);
-                        for (int j = 0; j < N; ++j)
-                            sum[j] = fma(tap,
-                                         load<V>(here - k * row + j * w) +
-                                             load<V>(here + k * row + j * w),
-                                         sum[j]);
-                    }
-                    for (int j = 0; j < N; ++j) {
-                        if (weights.label) sum[j] *= load<V>(weights.label + at + j * w);
-                        store(to + x * row + at + j * w, sum[j]);
-                    }
-                });
+            constexpr std::int64_t w = lanes_of<V>;
+            std::int64_t at = 0;
+            for (; at + 2 * w <= size; at += 2 * w)
+                add_columns<V, 2>(grid, taps, y, size, line, at, lines + margin);
+            if (at < size) add_columns<V, 1>(grid, taps, y, size, line, at, lines + margin);
+            for (std::int64_t i = 0; i < min<std::int64_t>(grid_rows, y1 - y); ++i) {
+                float *to = grid.rows + (y + i) * size;
+                add_along<V>(grid, weights, row, lines + margin + i * line,
+                             weights.matrix ? mixture : to);
+                for (std::int64_t x = 0; weights.matrix && x < grid.width; ++x)
+                    for (std::int64_t l = 0; l < row; l += 4)
+                        store(to + x * row + l,
+                              mixed<Vec<4>::f32>(weights.matrix, mixture + x * row, row, l));
+            }
         });
-        if (weights.matrix)
-            for (std::int64_t x = 0; x < grid.width; ++x)
-                for (std::int64_t at = 0; at < row; at += 4)
-                    store(grid.rows + y * size + x * row + at,
-                          mixed<Vec<4>::f32>(weights.matrix, mixture + x * row, row, at));
-    }
 }
 
 } // namespace segpost::SEGPOST_LEVEL

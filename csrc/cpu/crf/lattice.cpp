@@ -63,27 +63,28 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
     const LatticeShape lattice(job, shape.d, shape.h, shape.w, config);
     std::copy_n(lattice.sigma, 3, job.sigma); // 0: no feature
     view.corners = lattice.corners;
-    passes = lattice.passes, blur_weight = static_cast<float>(lattice.blur_weight);
+    blur_weight = static_cast<float>(lattice.blur_weight);
     scale = lattice.scale, paths = lattice.paths;
 
     const std::int64_t pixels = shape.pixels();
-    corner.resize(static_cast<std::size_t>(pixels * view.corners));
-    weight.resize(corner.size());
+    view.corner = corner.reserve(pixels * view.corners);
+    view.weight = weight.reserve(pixels * view.corners);
     std::vector<double> origin;
     for (std::int64_t c = 0; c < job.guide.channels; ++c)
         origin.push_back(job.guide_range ? job.guide_range[c] : 0.0);
     const Naming naming(CoordinateRanges(lattice.largest(job), lattice.factors).count);
-    std::vector<Keys> local(tiles.size(), Keys(lattice.corners - 1, naming.unique));
+    const VertexNames names(lattice.largest(job), lattice.factors);
+    std::vector<Keys> local(tiles.size(), Keys(lattice.corners - 1, names.unique));
     if (!run_tasks(
             static_cast<std::int64_t>(tiles.size()),
             [&](std::int64_t i) {
                 const auto t = static_cast<std::size_t>(i);
-                local[t] =
-                    embed_tile(job, origin, lattice.factors, naming, shape.h, tiles[t], *this);
+                local[t] = embed_tile(job, origin, lattice.factors, naming, names, shape.h,
+                                      tiles[t], *this);
             },
             cancelled))
         return false;
-    Vertices vertices(local, naming, view.corners, vertex);
+    Vertices vertices(local, names, view.corners, vertex);
     start.assign(1, 0);
     for (const Keys &tile : local) start.push_back(start.back() + tile.size());
     local.clear();
@@ -91,27 +92,48 @@ bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
     const std::int64_t bridged = vertices_bridged(config, this->vertices);
     if (bridged && !vertices.add_bridges(bridged, cancelled)) return false;
     view.length = vertices.rows();
-    chains.resize(static_cast<std::size_t>(view.corners));
-    if (!run_tasks(
-            view.corners + 1,
-            [&](std::int64_t i) {
-                if (i == view.corners)
-                    joints = joints_of(vertex);
-                else
-                    chains[static_cast<std::size_t>(i)] = vertices.chains_along(i);
-            },
-            cancelled))
-        return false;
-    view.corner = corner.data(), view.weight = weight.data();
+    if (!chain(vertices, lattice.passes, cancelled)) return false;
     view.start = start.data(), view.vertex = vertex.data();
     view.joints = joints.data();
     return normalize(job, tiles, pixels, include_self, cancelled);
 }
 
-std::vector<std::int64_t> Lattice::chain_split_points(std::int64_t axis, std::int64_t step) const {
-    const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis)];
-    return split_points(chain_length(axis), step,
-                        [&](std::size_t i) { return (chain[i] & chain_start) != 0; });
+// Chains and joints, and the groups of a blur: each half of the axes is one where parts of the
+// vertices are fine for it, else each axis; the second pass goes backwards.
+bool Lattice::chain(const Vertices &vertices_, std::int64_t passes, const CancelToken &cancelled) {
+    const std::int64_t n = view.corners, half = VertexNames::first_half(n);
+    std::vector<VertexParts> parts;
+    std::vector<std::size_t> parts_of;
+    for (const bool second : {false, true}) {
+        const std::int64_t begin = second ? half : 0, end = second ? n : half;
+        if (vertices_.has_unique_names()) parts.push_back(vertices_.parts(second));
+        const bool together = vertices_.has_unique_names() && parts.back().is_fine();
+        if (!together) parts.push_back(vertices_.parts_by_row());
+        parts_of.resize(static_cast<std::size_t>(end), parts.size() - 1);
+        const auto count = static_cast<std::int64_t>(parts.back().split_points.size()) - 1;
+        for (std::int64_t axis = begin; axis < end; ++axis) {
+            if (axis == begin || !together) groups.push_back({{}, count});
+            groups.back().axes.push_back(axis);
+        }
+    }
+    if (passes > 1) {
+        std::vector<AxisGroup> back(groups.rbegin(), groups.rend());
+        for (AxisGroup &group : back) std::reverse(group.axes.begin(), group.axes.end());
+        groups.back().axes.insert(groups.back().axes.end(), back.front().axes.begin(),
+                                  back.front().axes.end());
+        groups.insert(groups.end(), back.begin() + 1, back.end());
+    }
+    chains.resize(static_cast<std::size_t>(n));
+    return run_tasks(
+        n + 1,
+        [&](std::int64_t i) {
+            if (i == n)
+                joints = joints_of(vertex);
+            else
+                chains[static_cast<std::size_t>(i)] =
+                    vertices_.chains_along(i, parts[parts_of[static_cast<std::size_t>(i)]]);
+        },
+        cancelled);
 }
 
 // What pixels of weight 1 send, at vertices.
@@ -122,26 +144,25 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
     if (!each_tile(tiles, cancelled, [&](const CrfTile &tile) {
             float *to = values.data() + start[tile.index];
             for (std::int64_t at = tile.first * n; at < (tile.first + tile.pixels()) * n; ++at)
-                to[corner[at]] += weight[at];
+                to[view.corner[at]] += view.weight[at];
         }))
         return false;
     for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
-    for (std::int64_t i = 0; i < passes * n; ++i) {
-        const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
-        if (!parallel_parts(chain_split_points(axis(i), 1 << 14), cancelled,
-                            [&](std::int64_t begin, std::int64_t end) {
-                                float before_here = 0, here = 0;
-                                for (std::int64_t c = begin; c < end; ++c) {
-                                    const std::uint32_t v = chain[c] & ~chain_start;
-                                    if (chain[c] & chain_start) before_here = 0, here = values[v];
-                                    const bool more = c + 1 < end && !(chain[c + 1] & chain_start);
-                                    const float next = more ? values[chain[c + 1]] : 0.0f;
-                                    values[v] = here + blur_weight * (before_here + next);
-                                    before_here = here, here = next;
-                                }
-                            }))
+    const auto blur = [&](const std::uint32_t *along, std::int64_t begin, std::int64_t end) {
+        float before_here = 0, here = 0;
+        for (std::int64_t c = begin; c < end; ++c) {
+            const std::uint32_t v = along[c] & ~chain_start;
+            if (along[c] & chain_start) before_here = 0, here = values[v];
+            const bool more = !(along[c + 1] & chain_start);
+            const float next = more ? values[along[c + 1]] : 0.0f;
+            values[v] = here + blur_weight * (before_here + next);
+            before_here = here, here = next;
+        }
+    };
+    for (const AxisGroup &group : groups)
+        if (!run_tasks(
+                group.parts, [&](std::int64_t part) { blur_part(group, part, blur); }, cancelled))
             return false;
-    }
     return true;
 }
 
@@ -175,7 +196,7 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
         const std::uint32_t *of = vertex.data() + start[tile.index];
         float sum = 0;
         for (std::int64_t at = p * n; at < (p + 1) * n; ++at)
-            sum += weight[at] * values[of[corner[at]]];
+            sum += view.weight[at] * values[of[view.corner[at]]];
         return sum;
     };
     const bool wanted = job.normalization != Normalization::none;

@@ -10,17 +10,32 @@
 
 namespace segpost {
 
+class Vertices;
+
+// Vertices in the order in which a blur along an axis meets them.
+struct Chains {
+    Values<std::uint32_t> rows;             // and chain_margin more
+    std::vector<std::int64_t> split_points; // between parts of the vertices
+};
+
+// A part of the vertices is blurred along all of these axes, one after the other, before the next.
+struct AxisGroup {
+    std::vector<std::int64_t> axes;
+    std::int64_t parts = 0;
+};
+
 // A Gaussian of any features.
 struct Lattice {
     CrfLattice view;
-    std::vector<std::uint16_t> corner;
-    std::vector<float> weight, before, after, self_message;
+    Values<std::uint16_t> corner;
+    Floats weight;
+    std::vector<float> before, after, self_message;
     std::vector<std::int64_t> start;
     std::vector<std::uint32_t> vertex;
     std::vector<CrfJoint> joints;
-    std::vector<std::vector<std::uint32_t>> chains; // an axis
-    Floats sums, rows;                              // of whatever they are stored as
-    std::int64_t passes = 1;
+    std::vector<Chains> chains; // an axis
+    std::vector<AxisGroup> groups;
+    Floats sums, rows; // of whatever they are stored as
     float blur_weight = 0.5f;
     double scale = 1.0; // of its kernel to exp(-d^2 / 2), where it is not normalised
     std::vector<double> paths;
@@ -31,22 +46,22 @@ struct Lattice {
     // False: cancelled. Features must span less than 2^20 standard deviations.
     bool build(const PairwiseJob &, const UnaryView &shape, const std::vector<CrfTile> &,
                const LatticeConfig &, bool include_self, const CancelToken &);
-    // The pass of number i, of passes * corners: the axis it goes along.
-    std::int64_t axis(std::int64_t i) const { return axis_of_pass(i, view.corners); }
-
-    // Vertices of the chains of an axis.
-    std::int64_t chain_length(std::int64_t axis) const {
-        return static_cast<std::int64_t>(chains[static_cast<std::size_t>(axis)].size()) -
-               chain_margin;
+    // Calls blur(chains, begin, end) for the axes of a group, in order, with the chains of a part.
+    template <class Blur>
+    void blur_part(const AxisGroup &group, std::int64_t part, const Blur &blur) const {
+        for (const std::int64_t axis : group.axes) {
+            const Chains &along = chains[static_cast<std::size_t>(axis)];
+            const auto at = static_cast<std::size_t>(part);
+            blur(along.rows.data(), along.split_points[at], along.split_points[at + 1]);
+        }
     }
-    // Where chains of an axis may be cut into tasks of about so many vertices.
-    std::vector<std::int64_t> chain_split_points(std::int64_t axis, std::int64_t step) const;
 
     // Makes room for rows of so many floats: float16 unless messages are differences of much larger
     // ones.
     void reserve(std::int64_t labels, std::int64_t row, bool are_differences);
 
   private:
+    bool chain(const Vertices &, std::int64_t passes, const CancelToken &);
     bool sums_of_rows(const std::vector<CrfTile> &, std::vector<float> &values,
                       const CancelToken &) const;
     bool normalize(const PairwiseJob &, const std::vector<CrfTile> &, std::int64_t pixels,

@@ -15,10 +15,10 @@ struct Line {
     const CrfTile &tile;
     std::int64_t y, first, count, step, x; // x: column of the first
 
-    Line(const CrfPass &of, const CrfTile &in, std::int64_t row)
-        : pass(of), tile(in), y(row), first(in.first + (row - in.y0) * in.width() + of.sample.x),
-          count((in.width() - of.sample.x + of.sample.step - 1) / of.sample.step),
-          step(of.sample.step), x(in.x0 + of.sample.x) {}
+    Line(const CrfPass &of, const CrfTile &in, std::int64_t row, const CrfSample &sample)
+        : pass(of), tile(in), y(row), first(in.first + (row - in.y0) * in.width() + sample.x),
+          count((in.width() - sample.x + sample.step - 1) / sample.step), step(sample.step),
+          x(in.x0 + sample.x) {}
 
     std::int64_t pixel(std::int64_t i) const { return first + i * step; }
 };
@@ -192,8 +192,61 @@ void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values
     });
 }
 
-template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *__restrict values,
-                                 float *__restrict blend) {
+// Where a pixel sums what those around it have sent: down the columns of the line, which `columns`
+// holds then, and along it.
+template <class V> void add_around(const Line &line, const CrfGrid &grid, const CrfWeights &weights,
+                                   float *__restrict values, float *__restrict columns) {
+    const std::int64_t row = line.pass.row, pitch = grid.width * row;
+    const std::int64_t x0 = max<std::int64_t>(0, line.tile.x0 - grid.radius_x);
+    const std::int64_t x1 = min(grid.width, line.tile.x1 + grid.radius_x);
+    const std::int64_t first = max<std::int64_t>(0, line.y - grid.radius_y);
+    const std::int64_t last = min(grid.height - 1, line.y + grid.radius_y);
+    // Beyond the image there is nothing.
+    float *const from_x0 = columns + (x0 - (line.tile.x0 - grid.radius_x)) * row;
+    const std::int64_t width = line.tile.width() + 2 * grid.radius_x;
+    for (float *at = columns; at < from_x0; ++at) *at = 0.0f;
+    for (float *at = from_x0 + (x1 - x0) * row; at < columns + width * row; ++at) *at = 0.0f;
+    in_groups<V>((x1 - x0) * row, [&](auto n, std::int64_t at) {
+        constexpr int N = decltype(n)::n, w = lanes_of<V>;
+        V sum[N];
+        for (int j = 0; j < N; ++j) sum[j] = V{};
+        for (std::int64_t k = first; k <= last; ++k) {
+            const V tap = broadcast<V>(grid.taps_y[k < line.y ? line.y - k : k - line.y]);
+            const float *from = grid.rows + k * pitch + x0 * row + at;
+            for (int j = 0; j < N; ++j) sum[j] = fma(tap, load<V>(from + j * w), sum[j]);
+        }
+        for (int j = 0; j < N; ++j) store(from_x0 + at + j * w, sum[j]);
+    });
+    const float *middle = columns + (line.x - line.tile.x0 + grid.radius_x) * row;
+    const float along_y = grid.out_y[2 * line.y];
+    in_parts<V>(row, [&](auto part) {
+        constexpr int n = decltype(part)::n, w = decltype(part)::w;
+        V strength[n];
+        for (int j = 0; j < n; ++j) strength[j] = load<V>(weights.label + part.at + j * w);
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            const std::int64_t x = line.x + i * line.step;
+            const float *here = middle + i * line.step * part.row() + part.at;
+            V sum[n];
+            for (int j = 0; j < n; ++j)
+                sum[j] = load<V>(here + j * w) * broadcast<V>(grid.taps_x[0]);
+            for (std::int64_t k = 1; k <= grid.radius_x; ++k) {
+                const V tap = broadcast<V>(grid.taps_x[k]);
+                const float *before = here - k * part.row(), *behind = here + k * part.row();
+                for (int j = 0; j < n; ++j)
+                    sum[j] = fma(tap, load<V>(before + j * w) + load<V>(behind + j * w), sum[j]);
+            }
+            const float scale = grid.after ? grid.after[line.pixel(i)] : 1.0f;
+            const V factor = broadcast<V>(along_y * grid.out_x[2 * x] * scale);
+            float *to = values + i * part.row() + part.at;
+            for (int j = 0; j < n; ++j)
+                store(to + j * w, fma(sum[j] * strength[j], factor, load<V>(to + j * w)));
+        }
+    });
+}
+
+template <class V> void add_grid(const Line &line, const CrfGrid &grid, const CrfWeights &weights,
+                                 float *__restrict values, float *__restrict blend) {
+    if (grid.direct) return add_around<V>(line, grid, weights, values, blend);
     if (grid.every_pixel()) return visit_nodes<V, false>(line, grid, values);
     constexpr int w = lanes_of<V>;
     const CrfPass &pass = line.pass;

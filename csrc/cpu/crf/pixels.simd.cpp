@@ -2,6 +2,7 @@
 // straight on to what the next messages are made of. Q is nowhere stored.
 #include "cpu/crf/messages.hpp"
 #include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/transpose.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -145,10 +146,16 @@ void write_out(const Line &line, const float *values, std::int64_t row) {
     char *to = view.data + (line.y / pass.h) * view.stride_d + (line.y % pass.h) * view.stride_h +
                line.tile.x0 * view.stride_w;
     if (view.stride_w == 4) {
+        bool in_order = view.stride_l % 4 == 0;
+        for (std::int64_t l = 0; l < pass.used; ++l) in_order &= pass.label_of[l] == l;
+        std::int64_t first = 0;
+        if (in_order)
+            first = transpose_pixels(reinterpret_cast<const char *>(values), row * 4, pass.used,
+                                     line.count, reinterpret_cast<float *>(to), view.stride_l / 4);
         for (std::int64_t l = 0; l < pass.used; ++l) {
             if (pass.label_of[l] < 0) continue;
             float *plane = reinterpret_cast<float *>(to + pass.label_of[l] * view.stride_l);
-            for (std::int64_t i = 0; i < line.count; ++i) plane[i] = values[i * row + l];
+            for (std::int64_t i = first; i < line.count; ++i) plane[i] = values[i * row + l];
         }
         return;
     }
@@ -184,11 +191,30 @@ std::int64_t tile_sums_size(const CrfPass &pass, const CrfTile &tile) {
     return pass.splat ? vertices * pass.row : 0;
 }
 
+// Of the rows of all pixels of a line those of its sample, each for as many as it stands for.
+template <class V> void take_sample(const Line &part, std::int64_t row, float *values) {
+    const CrfSample &sample = part.pass.sample;
+    const V weight = broadcast<V>(sample.weight());
+    for (std::int64_t i = 0; i < part.count; ++i) {
+        const float *from = values + (i * sample.step + sample.x) * row;
+        for (std::int64_t l = 0; l < row; l += lanes_of<V>)
+            store(values + i * row + l, load<V>(from + l) * weight);
+    }
+}
+
+// Floats that hold what grids are summed up in: the nodes of a line, and those around it.
+std::int64_t nodes_size(const CrfPass &pass, const CrfTile &tile) {
+    std::int64_t around = 2;
+    for (std::int64_t t = 0; t < pass.grid_count; ++t)
+        if (pass.grids[t].direct) around = max(around, pass.grids[t].radius_x);
+    return (tile.width() + 2 * around) * pass.row;
+}
+
 template <class V>
 void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSums &sums) {
     const std::int64_t size = (tile.width() + 4) * pass.row;
     float *values = scratch.take<float>(size);
-    float *nodes = scratch.take<float>(size);
+    float *nodes = scratch.take<float>(nodes_size(pass, tile));
     float *unary = scratch.take<float>(pass.trace ? size : 0);
     const std::int64_t sums_size = tile_sums_size(pass, tile);
     float *tile_sums = scratch.take<float>(sums_size);
@@ -203,9 +229,13 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
             at += (lattice.start[tile.index + 1] - lattice.start[tile.index]) * pass.row;
         }
     };
+    // Where Q of all pixels is kept all are visited, though only the sample goes on.
+    const bool all = pass.kept != nullptr;
+    const CrfSample visited = all ? CrfSample() : pass.sample;
+    const CrfSample sample = pass.sample;
     // Tiles begin where a sample of 2 x 2 does.
-    for (std::int64_t y = tile.y0 + pass.sample.y; y < tile.y1; y += pass.sample.step) {
-        const Line line(pass, tile, y);
+    for (std::int64_t y = tile.y0 + visited.y; y < tile.y1; y += visited.step) {
+        const Line line(pass, tile, y, visited);
         if (pass.start && pass.first) {
             load_start<V>(line, values);
         } else {
@@ -217,20 +247,23 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                     add_lattice<V>(line, pass.lattices[t], pass.weights[t], fresh && t == 0,
                                    values);
                 for (std::int64_t t = 0; t < pass.grid_count; ++t)
-                    add_grid<V>(line, pass.grids[t], values, nodes);
+                    add_grid<V>(line, pass.grids[t], pass.weights[pass.lattice_count + t], values,
+                                nodes);
                 if (pass.self_message) subtract_self_message(line, values);
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
             if (pass.measure) continue;
-            softmax_line<V>(values, line.count, pass.row, pass.shift, pass.sample.weight());
+            softmax_line<V>(values, line.count, pass.row, pass.shift, visited.weight());
         }
         if (pass.kept) keep(line, values, sums);
-        if (pass.splat) {
+        if (pass.splat && (y - tile.y0) % sample.step == sample.y) {
+            const Line part(pass, tile, y, sample);
+            if (all && sample.step > 1) take_sample<V>(part, pass.row, values);
             each_lattice([&](const CrfLattice &lattice, float *at) {
-                splat_lattice<V>(line, lattice, values, at);
+                splat_lattice<V>(part, lattice, values, at);
             });
             for (std::int64_t t = 0; t < pass.grid_count; ++t)
-                splat_grid<V>(line, pass.grids[t], values, nodes);
+                splat_grid<V>(part, pass.grids[t], values, nodes);
         }
         if (pass.out) write_out(line, values, pass.row);
     }
@@ -258,8 +291,8 @@ CrfStorage crf_storage(std::int64_t row, bool is_exact) {
 }
 
 std::int64_t crf_pixels_scratch(const CrfPass &pass, const CrfTile &tile) {
-    return 3 * round_up((tile.width() + 4) * pass.row * 4, 64) +
-           round_up(tile_sums_size(pass, tile) * 4, 64);
+    return 2 * round_up((tile.width() + 4) * pass.row * 4, 64) +
+           round_up(nodes_size(pass, tile) * 4, 64) + round_up(tile_sums_size(pass, tile) * 4, 64);
 }
 
 void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums &sums) {
@@ -269,7 +302,7 @@ void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums 
 
 void crf_write(const CrfPass &pass, const CrfTile &tile) {
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-        const Line line(pass, tile, y);
+        const Line line(pass, tile, y, CrfSample());
         write_out(line, pass.kept + line.first * pass.used, pass.used);
     }
 }

@@ -61,6 +61,8 @@ struct CrfLattice {
 constexpr std::uint32_t chain_start = 0x80000000u;
 constexpr std::int64_t chain_margin = 32; // starts behind the last chain, which are read
 
+constexpr int grid_rows = 4; // of nodes that are computed at a time, for they read the same ones
+
 // A Gaussian of places: separable, on a grid with a node every `step` pixels. Up(x, k) spreads a
 // pixel over its two nodes; K = Up G Up^T.
 struct CrfGrid {
@@ -71,6 +73,7 @@ struct CrfGrid {
     const float *out_y = nullptr, *out_x = nullptr;   // nodes to their pixel
     const float *before = nullptr, *after = nullptr;  // [pixels], if not in the above
     bool every_pixel() const { return step_y == 1 && step_x == 1; } // is a node
+    bool direct = false; // every pixel is one, and sums what it gets from `rows`: what was sent
 
     float *strip = nullptr;                 // shared borders of tiles
     const std::int64_t *strip_at = nullptr; // [tiles]
@@ -113,7 +116,7 @@ struct CrfPass {
     const float *const *self_message =
         nullptr;        // of each term: [pixels] what a pixel sends to itself, or null
     float shift = 0.0f; // subtracted from exponents; NaN: their maximum is
-    CrfSample sample;   // the pixels that are visited
+    CrfSample sample;   // the pixels that go on; no others are visited, unless Q is kept
     bool first = false; // no messages yet
     bool splat = true;  // Q goes on
     bool trace = false, measure = false;    // energies of the Q before; nothing else

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t work_per_filter = 1 << 17; // floats: steps are short
 constexpr std::int64_t many_rows = 1 << 12;
+constexpr std::int64_t most_around = 4; // nodes one way that are summed as pixels are visited
 
 // One block of labels alone.
 CrfLattice block_of(CrfLattice lattice, std::int64_t block) {
@@ -92,6 +93,8 @@ struct CrfOnLattice::Run {
     bool filter();
     bool filter_wide(const Lattice &, const CrfLattice &, const CrfWeights &);
     void filter_block(const Lattice &, const CrfLattice &block, std::int64_t lanes);
+    void blur_part(const Lattice &, const CrfLattice &block, std::int64_t lanes, const AxisGroup &,
+                   std::int64_t part) const;
     bool spread(const ProbabilityView &out);
 };
 
@@ -136,6 +139,9 @@ void CrfOnLattice::Run::set_up(bool keep) {
             Grid &own_grid = *solver.grids_[i - solver.lattices_.size()];
             own_grid.reserve(row, solver.tiles_, unary.h, unary.w);
             grids.push_back(own_grid.view);
+            const CrfGrid &view = own_grid.view;
+            grids.back().direct = view.every_pixel() && !matrix &&
+                                  std::max(view.radius_y, view.radius_x) <= most_around;
             self_messages.push_back(own_grid.self_message.empty() ? nullptr
                                                                   : own_grid.self_message.data());
         }
@@ -216,15 +222,12 @@ bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &vi
                                          }))
         return false;
     return each_block([&](const CrfLattice &block, std::int64_t lanes) {
-        for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
-            const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-            if (!parallel_parts(lattice.chain_split_points(lattice.axis(i), step), cancelled,
-                                [&](std::int64_t begin, std::int64_t end) {
-                                    table.crf_blur(block, lanes, chain.data(), begin, end,
-                                                   lattice.blur_weight);
-                                }))
+        for (const AxisGroup &group : lattice.groups)
+            if (!run_tasks(
+                    group.parts,
+                    [&](std::int64_t part) { blur_part(lattice, block, lanes, group, part); },
+                    cancelled))
                 return false;
-        }
         return true;
     });
 }
@@ -233,11 +236,18 @@ void CrfOnLattice::Run::filter_block(const Lattice &lattice, const CrfLattice &b
                                      std::int64_t lanes) {
     clear_bridges(lattice, block);
     table.crf_join(block, lanes, 0, static_cast<std::int64_t>(lattice.joints.size()));
-    for (std::int64_t i = 0; i < lattice.passes * block.corners; ++i) {
-        const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        table.crf_blur(block, lanes, chain.data(), 0, lattice.chain_length(lattice.axis(i)),
-                       lattice.blur_weight);
-    }
+    for (const AxisGroup &group : lattice.groups)
+        for (std::int64_t part = 0; part < group.parts; ++part)
+            blur_part(lattice, block, lanes, group, part);
+}
+
+void CrfOnLattice::Run::blur_part(const Lattice &lattice, const CrfLattice &block,
+                                  std::int64_t lanes, const AxisGroup &group,
+                                  std::int64_t part) const {
+    lattice.blur_part(group, part,
+                      [&](const std::uint32_t *chain, std::int64_t begin, std::int64_t end) {
+                          table.crf_blur(block, lanes, chain, begin, end, lattice.blur_weight);
+                      });
 }
 
 // Sums become messages: rows and sums change places.
@@ -255,8 +265,13 @@ bool CrfOnLattice::Run::filter() {
         for (std::int64_t block = 0; block < lattices[t].storage.blocks && !wide(t); ++block)
             tasks.push_back({t, block, block});
     for (std::size_t t = 0; t < grids.size(); ++t) {
+        if (grids[t].direct) {
+            std::swap(grids[t].sums, grids[t].rows);
+            continue;
+        }
         solver.grids_[t]->join_strips(solver.tiles_, pass.h, pass.w, row);
-        const std::int64_t step = per_task(work_per_filter / 2, grids[t].width * row);
+        const std::int64_t wanted = per_task(work_per_filter / 2, grids[t].width * row);
+        const std::int64_t step = (wanted + grid_rows - 1) / grid_rows * grid_rows;
         for (std::int64_t y = 0; y < grids[t].height; y += step)
             tasks.push_back({lattices.size() + t, y, std::min(y + step, grids[t].height)});
     }
@@ -301,55 +316,21 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
         cancelled);
 }
 
-// Whether the best labels of pixels beside each other often differ. Only before labels are packed.
-bool CrfOnLattice::is_rough() const {
-    constexpr std::int64_t rows_apart = 16, pairs_per_difference = 8;
-    const std::int64_t labels = unary_.labels;
-    std::int64_t pairs = 0, differences = 0;
-    for (const CrfTile &tile : tiles_)
-        for (std::int64_t y = tile.y0; y < tile.y1; y += rows_apart) {
-            const float *row = logs_.data() + (tile.first + (y - tile.y0) * tile.width()) * labels;
-            const auto best = [&](std::int64_t x) {
-                return std::max_element(row + x * labels, row + (x + 1) * labels) - row -
-                       x * labels;
-            };
-            for (std::int64_t x = 0; x + 1 < tile.width(); x += 2, ++pairs)
-                differences += best(x) != best(x + 1);
-        }
-    return differences * pairs_per_difference > pairs;
-}
-
-// Whether a quarter of the pixels says enough of the others for an iteration that is not among the
-// last: where terms attract, as those that repel would go on to and fro between the quarters;
-// where several pixels share a vertex, and none has a node of its own; where pixels are like those
-// beside them; and where it is worth it.
-bool CrfOnLattice::may_sample() const {
-    constexpr std::int64_t pixels_per_vertex = 2, many_pixels = 1 << 15;
-    if (!std::isfinite(reach_) || unary_.d != 1 || unary_.pixels() < many_pixels) return false;
-    return std::all_of(lattices_.begin(), lattices_.end(),
-                       [&](const auto &lattice) {
-                           return lattice->vertices * pixels_per_vertex <= unary_.pixels();
-                       }) &&
-           std::all_of(
-               grids_.begin(), grids_.end(),
-               [](const auto &grid) { return grid->view.step_y > 1 && grid->view.step_x > 1; }) &&
-           !is_rough();
-}
-
 bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                          const ProbabilityView *start, double tolerance, bool trace,
                          const CancelToken &cancelled, std::vector<CrfStep> &steps) {
     if (packed_ && !read(cancelled)) return false;
-    LabelChoice labels(largest_, reach_, config_.prune_bound, trace || start);
+    LabelChoice labels(largest_, reach_, config_.prune_bound, start != nullptr);
     kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
     Run here(*this, cancelled);
     here.set_up(trace || tolerance >= 0);
     CrfPass &pass = here.pass;
-    // The pixels of every 2 x 2 take turns, except in the last iterations.
+    // The pixels of every 2 x 2 take turns, except in the last iteration; what changes from one
+    // turn to the next would be more than a tolerance.
     constexpr CrfSample turns[] = {{2, 0, 0}, {2, 1, 1}, {2, 0, 1}, {2, 1, 0}};
-    constexpr std::int64_t whole_passes = 3, most_sampled = 7;
+    constexpr std::int64_t whole_passes = 1, most_sampled = 9;
     const std::int64_t sampled =
-        !pass.kept && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
+        tolerance < 0 && may_sample() ? std::min(iterations - whole_passes, most_sampled) : 0;
     if (!here.pack()) return false;
     pass.start = start;
     const float shift = pass.shift;

@@ -88,6 +88,21 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     return view.unary_kind == UnaryKind::energies ? divided + best : F{};
 }
 
+// Planes of `pitch` pixels to rows of labels.
+void rows_of_planes(const float *planes, std::int64_t pitch, std::int64_t labels, float *rows) {
+    if (labels < 4) {
+        for (std::int64_t i = 0; i < pitch; ++i)
+            for (std::int64_t l = 0; l < labels; ++l) rows[i * labels + l] = planes[l * pitch + i];
+        return;
+    }
+    for (std::int64_t i = 0; i < pitch; i += 4)
+        for (std::int64_t k = 0; k < labels; k += 4) {
+            const std::int64_t l = min(k, labels - 4); // the last four may be some of those before
+            transpose_classes<Vec<4>::f32>(planes + l * pitch + i, pitch, rows + i * labels + l,
+                                           labels);
+        }
+}
+
 inline float exp_one(float x) { return exponential(broadcast<Vec<4>::f32>(x))[0]; }
 
 } // namespace
@@ -114,12 +129,10 @@ void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, float *
             count_bad(view, y, tile.x0, width, planes, pitch, errors);
         for (std::int64_t i = 0; i < pitch; i += lanes) {
             const F divided = normalize(view, planes + i, pitch);
-            for (std::int64_t j = 0; j < min<std::int64_t>(lanes, width - i); ++j) {
+            for (std::int64_t j = 0; j < min<std::int64_t>(lanes, width - i); ++j)
                 offset += divided[j];
-                for (std::int64_t l = 0; l < labels; ++l)
-                    line[(i + j) * labels + l] = planes[l * pitch + i + j];
-            }
         }
+        rows_of_planes(planes, pitch, labels, line);
         for (std::int64_t l = 0; l < labels; ++l) {
             F best = broadcast<F>(largest[l]);
             for (std::int64_t i = 0; i < pitch; i += lanes)

@@ -11,11 +11,12 @@ namespace {
 // The simplices of a tile: their corners, which are vertices of the tile.
 template <int fixed> class Simplices {
   public:
-    Simplices(std::int64_t corners, const Naming &naming, std::int64_t pixels)
-        : naming_(naming), corners_(corners), vertices_(corners - 1, naming.unique),
-          simplices_(corners, naming.unique) {
+    Simplices(std::int64_t corners, const VertexNames &names, bool unique, std::int64_t pixels)
+        : names_(names), corners_(corners), vertices_(corners - 1, names.unique),
+          simplices_(corners, unique) {
         simplices_.reserve(static_cast<std::size_t>(pixels) / 4);
-        for (std::int64_t i = 0; i < corners - 1; ++i) all_ += naming.factor[i];
+        for (std::int64_t axis = 0; axis < corners; ++axis)
+            change_[static_cast<std::size_t>(axis)] = names.change(axis);
     }
     // Of the simplex of this name, whose coordinates are those of corner 0 plus their ranks.
     const std::uint16_t *corners_of(std::uint64_t name, const std::int32_t *simplex) {
@@ -27,10 +28,12 @@ template <int fixed> class Simplices {
     std::int64_t n() const { return fixed ? fixed : corners_; }
 
   private:
-    const Naming &naming_;
+    const VertexNames &names_;
     std::int64_t corners_;
     Keys vertices_, simplices_;
-    std::uint64_t all_ = 0;                // the step of a name where all coordinates go one on
+    std::array<std::uint64_t, most_features + 1> change_{};    // of names, a step along an axis
+    std::array<std::uint64_t, most_features + 1> last_name_{}; // of corners of the one before
+    std::array<std::uint16_t, most_features + 1> last_id_{};
     std::vector<std::uint16_t> corner_of_; // [simplices, corners]
 
     // Corner 0, then one coordinate after the other, by falling rank, stays d behind as the others
@@ -43,13 +46,18 @@ template <int fixed> class Simplices {
             key[i] = simplex[i] - rank;
             by_rank[rank] = i;
         }
-        std::uint64_t name = naming_.of(key.data(), count - 1);
+        std::uint64_t name = names_.of(key.data(), count);
         for (std::int32_t k = 0; k < count; ++k) {
-            corner_of_.push_back(static_cast<std::uint16_t>(vertices_.add(name, key.data())));
+            // Simplices beside each other share most corners.
+            const auto at = static_cast<std::size_t>(k);
+            if (!names_.unique || last_name_[at] != name || !vertices_.size()) {
+                last_name_[at] = name;
+                last_id_[at] = static_cast<std::uint16_t>(vertices_.add(name, key.data()));
+            }
+            corner_of_.push_back(last_id_[at]);
             const std::int32_t last = by_rank[count - 1 - k];
-            name += all_;
-            if (last < count - 1) name -= naming_.factor[last] * static_cast<std::uint64_t>(count);
-            if (naming_.unique) continue;
+            name += change_[static_cast<std::size_t>(last)];
+            if (names_.unique) continue;
             for (std::int32_t i = 0; i < count; ++i) ++key[i];
             key[last] -= count;
         }
@@ -58,9 +66,10 @@ template <int fixed> class Simplices {
 
 template <int fixed> Keys embed_pixels(const PairwiseJob &job, const std::vector<double> &origin,
                                        const std::vector<float> &scale, const Naming &naming,
-                                       std::int64_t h, const CrfTile &tile, Lattice &lattice) {
+                                       const VertexNames &vertex_names, std::int64_t h,
+                                       const CrfTile &tile, Lattice &lattice) {
     const std::int64_t pitch = (tile.width() + 15) / 16 * 16;
-    Simplices<fixed> simplices(lattice.view.corners, naming, tile.pixels());
+    Simplices<fixed> simplices(lattice.view.corners, vertex_names, naming.unique, tile.pixels());
     const std::int64_t n = simplices.n();
     const Memory memory = allocate(8 * pitch * n);
     std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
@@ -97,10 +106,10 @@ template <int fixed> Keys embed_pixels(const PairwiseJob &job, const std::vector
 } // namespace
 
 Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
-                const std::vector<float> &scale, const Naming &naming, std::int64_t h,
-                const CrfTile &tile, Lattice &lattice) {
+                const std::vector<float> &scale, const Naming &naming, const VertexNames &names,
+                std::int64_t h, const CrfTile &tile, Lattice &lattice) {
     const auto with = [&](auto embed) {
-        return embed(job, origin, scale, naming, h, tile, lattice);
+        return embed(job, origin, scale, naming, names, h, tile, lattice);
     };
     switch (lattice.view.corners) {
     case 3: return with(embed_pixels<3>);
@@ -109,13 +118,11 @@ Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
     }
 }
 
-Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::int64_t corners,
+Vertices::Vertices(const std::vector<Keys> &tiles, const VertexNames &names, std::int64_t corners,
                    std::vector<std::uint32_t> &rows_of)
-    : corners_(corners), width_(naming.unique ? 0 : corners - 1) {
-    for (std::int64_t axis = 0; axis < corners; ++axis)
-        change_.push_back(naming.change(axis, corners));
+    : scheme_(names), corners_(corners), width_(names.unique ? 0 : corners - 1) {
+    for (std::int64_t axis = 0; axis < corners; ++axis) change_.push_back(names.change(axis));
     std::size_t total = 0;
-    std::int64_t least = INT64_MAX;
     for (const Keys &tile : tiles) total += tile.size();
     std::vector<Named> all(total);
     keys_.resize(total * static_cast<std::size_t>(width_));
@@ -132,15 +139,6 @@ Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::in
             }
         },
         [] { return false; });
-    for (const Named &named : all) least = std::min(least, static_cast<std::int64_t>(named.name));
-    // Names that are unique are counted from below those of all neighbours.
-    std::uint64_t origin = static_cast<std::uint64_t>(least);
-    for (const std::uint64_t change : change_)
-        origin = std::min(origin, static_cast<std::uint64_t>(least) - change,
-                          [](std::uint64_t a, std::uint64_t b) {
-                              return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
-                          });
-    for (Named &named : all) named.name -= origin;
     sort(all);
     // Of those that are the same the first becomes a vertex.
     rows_of.resize(total);
@@ -159,9 +157,9 @@ Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::in
 
 void Vertices::keep(const std::vector<Named> &sorted) {
     names_.clear(), row_.clear();
-    names_.reserve(sorted.size() + 1), row_.reserve(sorted.size());
+    names_.reserve(sorted.size() + names_ahead), row_.reserve(sorted.size());
     for (const Named &named : sorted) names_.push_back(named.name), row_.push_back(named.row);
-    names_.push_back(UINT64_MAX);
+    names_.resize(sorted.size() + names_ahead, UINT64_MAX);
 }
 
 namespace {
@@ -227,18 +225,26 @@ bool Vertices::neighbours(std::uint32_t one, std::uint32_t other, std::int64_t a
 Vertices::Beside Vertices::beside(std::int64_t axis) const {
     const std::size_t count = size();
     const std::uint64_t change = change_[static_cast<std::size_t>(axis)];
-    Beside adjacent{std::vector<std::uint32_t>(count, nobody), std::vector<std::uint8_t>(count, 0)};
+    // One more follows: who is next to nobody.
+    Beside adjacent{std::vector<std::uint32_t>(count), std::vector<std::uint8_t>(count + 1, 0)};
     // Four walks at a time: one alone would wait for memory at every step.
     struct Walk {
         std::size_t i, end, at;
     };
     const std::uint64_t *names = names_.data();
     std::uint32_t *after = adjacent.after.data();
+    std::uint8_t *follows = adjacent.follows.data();
     const auto step = [=](Walk &walk) {
-        const std::uint64_t wanted = names[walk.i] + change, here = names[walk.at];
-        after[walk.i] = here == wanted ? static_cast<std::uint32_t>(walk.at) : nobody;
-        const bool behind = here < wanted;
-        walk.at += behind, walk.i += !behind;
+        const std::uint64_t wanted = names[walk.i] + change;
+        std::size_t behind;
+        do { // most often once
+            behind = 0;
+            for (std::size_t k = 0; k < names_ahead; ++k) behind += names[walk.at + k] < wanted;
+            walk.at += behind;
+        } while (behind == names_ahead);
+        const bool exists = (names[walk.at] == wanted) & (walk.at < count);
+        after[walk.i++] = exists ? static_cast<std::uint32_t>(walk.at) : nobody;
+        follows[exists ? walk.at : count] = 1;
     };
     const std::size_t around = place(0 - change); // from here on sums begin at zero again
     for (const auto &[begin, end] : {std::pair{std::size_t{0}, around}, std::pair{around, count}}) {
@@ -253,138 +259,21 @@ Vertices::Beside Vertices::beside(std::int64_t axis) const {
         for (Walk *walk : {&a, &b, &c, &d})
             while (walk->i < walk->end) step(*walk);
     }
+    if (!width_) return adjacent;
+    std::fill_n(follows, count, std::uint8_t{0});
     for (std::size_t i = 0; i < count; ++i) {
-        while (after[i] != nobody &&
-               (after[i] == count || !neighbours(row_[i], row_[after[i]], axis, 1)))
-            after[i] =
-                after[i] < count && names[after[i] + 1] == names[after[i]] ? after[i] + 1 : nobody;
-        if (after[i] != nobody) adjacent.follows[after[i]] = 1;
+        while (after[i] != nobody && !neighbours(row_[i], row_[after[i]], axis, 1))
+            after[i] = after[i] + 1 < count && names[after[i] + 1] == names[after[i]] ? after[i] + 1
+                                                                                      : nobody;
+        if (after[i] != nobody) follows[after[i]] = 1;
     }
     return adjacent;
 }
 
 // The first of this name, or where it would be.
 std::size_t Vertices::place(std::uint64_t name) const {
-    return static_cast<std::size_t>(std::lower_bound(names_.begin(), names_.end() - 1, name) -
-                                    names_.begin());
-}
-
-// Names in from..from + length that are no vertices, though they are neighbours of at least so many
-// of them: each with the first of those and the way from there. Names that are not unique may be
-// taken for one another: then a vertex is added that fewer have met, which does no harm.
-void Vertices::add_missing(const std::vector<Beside> &beside, std::uint64_t from,
-                           std::uint64_t length, std::int64_t least, Count &count) const {
-    std::size_t size = 0;
-    for (std::uint32_t way = 0; way < ways(); ++way) {
-        const Beside &along = beside[way / 2];
-        const std::uint64_t change = way % 2 ? 0 - change_[way / 2] : change_[way / 2];
-        const std::uint64_t begin = from - change, end = begin + length;
-        const auto add = [&](std::size_t i, std::size_t last) {
-            if (count.missing.size() < size + last - i) count.missing.resize(2 * (size + last - i));
-            for (; i < last; ++i) {
-                count.missing[size] = {names_[i] + change, row_[i] * ways() + way, 0};
-                size += way % 2 ? !along.follows[i] : along.after[i] == nobody; // hard to guess
-            }
-        };
-        if (end >= begin) {
-            add(place(begin), place(end));
-        } else { // from here on names begin at zero again
-            add(place(begin), this->size());
-            add(0, place(end));
-        }
-    }
-    const auto missing = [&](const auto &look) {
-        for (std::size_t i = 0; i < size; ++i) look(count.missing[i]);
-    };
-    int bits = 6;
-    while ((std::size_t{1} << bits) < size) ++bits;
-    // Most are met by few: what adds up to too little under the same hash is not looked at again.
-    const auto hash = [&](const Missing &one) {
-        return static_cast<std::size_t>((one.name * 0x9e3779b97f4a7c15u) >> (64 - bits));
-    };
-    count.rough.assign(std::size_t{1} << bits, 0);
-    missing([&](const Missing &one) { ++count.rough[hash(one)]; });
-    count.slots.assign(std::size_t{1} << bits, Missing{0, 0, 0});
-    const std::size_t mask = count.slots.size() - 1;
-    missing([&](const Missing &one) {
-        std::size_t at = hash(one);
-        if (count.rough[at] < least) return;
-        while (count.slots[at].count && count.slots[at].name != one.name) at = (at + 1) & mask;
-        if (!count.slots[at].count) count.slots[at] = one;
-        if (++count.slots[at].count == least) count.often.push_back(count.slots[at]);
-    });
-}
-
-bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
-    const std::int64_t before = size();
-    if (rows_ >= nobody / ways()) return true; // no numbers for so many
-    std::vector<Beside> all_beside(static_cast<std::size_t>(corners_));
-    if (!run_tasks(
-            corners_,
-            [&](std::int64_t axis) { all_beside[static_cast<std::size_t>(axis)] = beside(axis); },
-            cancelled))
-        return false;
-    // Names in shares: what is counted of one stays in a cache.
-    constexpr std::int64_t share = 1 << 11, together = 16;
-    const std::int64_t shares = 2 + before / share, tasks = (shares + together - 1) / together;
-    const auto begin = [&](std::int64_t i) {
-        return i % shares ? names_[static_cast<std::size_t>(i * before / shares)] + 1 : 0;
-    };
-    std::vector<std::vector<Missing>> missing(static_cast<std::size_t>(tasks));
-    if (!run_tasks(
-            tasks,
-            [&](std::int64_t task) {
-                Count count;
-                const std::int64_t end = std::min((task + 1) * together, shares);
-                for (std::int64_t i = task * together; i < end; ++i)
-                    add_missing(all_beside, begin(i), begin(i + 1) - begin(i), least, count);
-                missing[static_cast<std::size_t>(task)] = std::move(count.often);
-            },
-            cancelled))
-        return false;
-    std::vector<Missing> all;
-    for (const auto &part : missing) all.insert(all.end(), part.begin(), part.end());
-    std::vector<Named> order, bridges, both; // order: near those that miss them
-    for (const Missing &one : all)
-        order.push_back({one.number, static_cast<std::uint32_t>(order.size())});
-    sort(order);
-    for (const Named &next : order) {
-        const Missing &one = all[next.row];
-        const std::int64_t row = one.number / ways(), way = one.number % ways();
-        bridges.push_back({one.name, rows_++});
-        for (std::int64_t i = 0; i < width_; ++i)
-            keys_.push_back(
-                keys_[static_cast<std::size_t>(row * width_ + i)] +
-                static_cast<std::int32_t>((way % 2 ? -1 : 1) * (i == way / 2 ? -width_ : 1)));
-    }
-    sort(bridges);
-    both.reserve(size() + bridges.size());
-    std::size_t i = 0;
-    for (const Named &bridge : bridges) {
-        for (; i < size() && names_[i] < bridge.name; ++i) both.push_back({names_[i], row_[i]});
-        both.push_back(bridge);
-    }
-    for (; i < size(); ++i) both.push_back({names_[i], row_[i]});
-    keep(both);
-    return true;
-}
-
-std::vector<std::uint32_t> Vertices::chains_along(std::int64_t axis) const {
-    const Beside adjacent = beside(axis);
-    std::vector<std::uint32_t> next(rows_, nobody), chain;
-    std::vector<std::uint8_t> follows(rows_);
-    for (std::uint32_t i = 0; i < size(); ++i) {
-        follows[row_[i]] = adjacent.follows[i];
-        if (adjacent.after[i] != nobody) next[row_[i]] = row_[adjacent.after[i]];
-    }
-    chain.reserve(size() + chain_margin);
-    for (std::uint32_t row = 0; row < rows_; ++row) {
-        if (follows[row] || next[row] == nobody) continue;
-        chain.push_back(row | chain_start);
-        for (std::uint32_t at = next[row]; at != nobody; at = next[at]) chain.push_back(at);
-    }
-    chain.insert(chain.end(), chain_margin, chain_start);
-    return chain;
+    const std::uint64_t *begin = names_.data();
+    return static_cast<std::size_t>(std::lower_bound(begin, begin + size(), name) - begin);
 }
 
 } // namespace segpost

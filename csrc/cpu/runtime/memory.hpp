@@ -20,19 +20,22 @@ inline Memory allocate(std::int64_t bytes) {
     return Memory(static_cast<char *>(::operator new[](size, std::align_val_t{64})));
 }
 
-// Uninitialised floats, aligned to cache lines.
-class Floats {
+// Uninitialised values, aligned to cache lines.
+template <class T> class Values {
   public:
-    void reserve(std::int64_t count) {
-        if (count <= size_) return;
-        memory_ = allocate((size_ = count) * 4);
-        advise_large_pages(memory_.get(), static_cast<std::size_t>(size_) * 4);
+    T *reserve(std::int64_t count) {
+        if (count > size_) {
+            memory_ = allocate((size_ = count) * static_cast<std::int64_t>(sizeof(T)));
+            advise_large_pages(memory_.get(), static_cast<std::size_t>(size_) * sizeof(T));
+        }
+        return data();
     }
-    float *data() const { return reinterpret_cast<float *>(memory_.get()); }
+    T *data() const { return reinterpret_cast<T *>(memory_.get()); }
 
   private:
     Memory memory_;
     std::int64_t size_ = 0;
 };
+using Floats = Values<float>;
 
 } // namespace segpost

@@ -145,6 +145,14 @@ struct CoordinateRanges {
     }
 };
 
+// An odd number (splitmix64).
+inline std::uint64_t random_factor(std::size_t i) {
+    std::uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (z ^ (z >> 31)) | 1;
+}
+
 // Names of vertices and simplices: integer coordinates times a factor each, added up modulo 2^64. A
 // neighbour's name is that of the vertex plus a constant. Where the coordinates' ranges multiply to
 // less than 2^63 no two have the same name; else names are random.
@@ -158,10 +166,7 @@ struct Naming {
         unique = product < 0x1p63;
         std::uint64_t step = 1;
         for (std::size_t i = 0; i < ranges.size(); ++i) {
-            std::uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u; // splitmix64
-            z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-            z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-            factor.push_back(unique ? step : (z ^ (z >> 31)) | 1);
+            factor.push_back(unique ? step : random_factor(i));
             step *= static_cast<std::uint64_t>(unique ? ranges[i] : 1);
         }
     }

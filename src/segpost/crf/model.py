@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, overload
 
 from segpost._core.arguments import check_choice
 from segpost._core.array_types import (
     ArrayT,
-    ArrayT_co,
     Float32Array,
-    Generic,
     HostArray,
     LabelArray,
     SupportsArray,
 )
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments
+from segpost.crf.refinement import Refinement
 from segpost.crf.settings import CrfSettings, Method, Quality, Settings, Terms, Unary
 from segpost.crf.solve import solve
 from segpost.crf.terms import BILATERAL, GAUSSIAN, PRESETS, Normalization, PresetName
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar, Unpack
-
-    LabelsT_co = TypeVar("LabelsT_co", covariant=True, default=Any)
-else:
-    LabelsT_co = Any
+    from typing_extensions import Unpack
 
 
 @overload
@@ -128,46 +123,6 @@ clamp, num_classes, certainty, unsure, tolerance, method, quality
 
 
 @public
-@dataclass(frozen=True, eq=False)
-class Refinement(Generic[ArrayT_co, LabelsT_co]):
-    """The result of `DenseCRF.refine`.
-
-    For a batch, `iterations`, `converged`, `change` and `kl` are lists with one entry an image.
-
-    Attributes
-    ----------
-    probabilities : float32 array of the shape and the array type of the input
-    labels : array of shape (H, W) or (N, H, W), uint8 or int32
-        The first index of the largest probability.
-    iterations : int
-        The number of iterations that were computed.
-    converged : bool or None
-        Whether the last iteration changed no probability by more than the tolerance; None without
-        a tolerance.
-    change : list of floats, or None
-        The largest change of a probability in every iteration; None without tolerance and trace.
-    kl : list of floats, or None
-        The mean-field free energy before the first iteration and after each: the Kullback-Leibler
-        divergence from the CRF's distribution, up to a constant. None without trace. An iteration
-        updates all pixels at once, so it need not lower the energy.
-
-    Examples
-    --------
-    >>> import numpy as np, segpost
-    >>> p = np.full((2, 4, 4), 0.5)
-    >>> segpost.DenseCRF(bilateral=None, tolerance=1e-3).refine(p)
-    Refinement(iterations=1, converged=True)
-    """
-
-    probabilities: ArrayT_co = field(repr=False)
-    labels: LabelsT_co = field(repr=False)
-    iterations: Any  # these are lists for a batch
-    converged: Any
-    change: Any = field(repr=False)
-    kl: Any = field(repr=False)
-
-
-@public
 class DenseCRF(Settings):
     """A fully connected CRF with fixed settings, to be used for many images.
 
@@ -260,9 +215,9 @@ class DenseCRF(Settings):
     many colors and sigmas are small. "default" adapts to the share of pixels that are unlike those
     beside them, and is "high" for images of up to 32,768 pixels with a small share. In larger ones,
     where several pixels share a vertex, the native backend lets one pixel of every 2 x 2, each in
-    its turn, stand for all four in up to seven iterations before the last three; but not where
-    probabilities differ from pixel to pixel, nor with a trace, a tolerance, negative weights, a
-    matrix, ``own_term=False``, a volume, or a Gaussian of less than 3 pixels.
+    its turn, stand for all four in up to nine iterations before the last; but not where
+    probabilities differ from pixel to pixel, nor with a tolerance, negative weights, a matrix,
+    ``own_term=False``, a volume, or a Gaussian of less than 3 pixels.
 
     With ``own_term=False`` the lattice is inexact where few pixels have a like color, and needs
     ``quality="high"`` with a bilateral term. Labels that differ from "exact", on 96 x 96 pixels of
@@ -336,17 +291,19 @@ class DenseCRF(Settings):
 
     @overload
     def refine(
-        self, probabilities: HostArray, image: Any = ..., trace: bool = ...
+        self, probabilities: HostArray, image: Any = ..., trace: bool = ..., previous: Any = ...
     ) -> Refinement[Float32Array, LabelArray]: ...
     @overload
     def refine(
-        self, probabilities: ArrayT, image: Any = ..., trace: bool = ...
+        self, probabilities: ArrayT, image: Any = ..., trace: bool = ..., previous: Any = ...
     ) -> Refinement[ArrayT, ArrayT]: ...
     @overload
     def refine(
-        self, probabilities: SupportsArray, image: Any = ..., trace: bool = ...
+        self, probabilities: SupportsArray, image: Any = ..., trace: bool = ..., previous: Any = ...
     ) -> Refinement[Float32Array, LabelArray]: ...
-    def refine(self, probabilities: Any, image: Any = None, trace: bool = False) -> Any:
+    def refine(
+        self, probabilities: Any, image: Any = None, trace: bool = False, previous: Any = None
+    ) -> Any:
         """Return refined probabilities, their labels, and the course of the iterations.
 
         Parameters
@@ -355,7 +312,12 @@ class DenseCRF(Settings):
             As in `dense_crf`.
         trace : bool
             Whether to compute the free energy and the largest change of every iteration, which
-            takes time, as all pixels are then used in every iteration.
+            takes time. It changes no byte of the probabilities. Where a quarter of the pixels
+            stands for all in an iteration, so it does in the energy before it.
+        previous : float32 array of the shape of the refined probabilities, optional
+            Where Q starts, in place of softmax(-U): the result for the frame before, say. The
+            model is the same, so that fewer iterations, or a tolerance, give what a fresh start
+            gives after more. It is on the device of `probabilities`, and does not change.
 
         Returns
         -------
@@ -364,18 +326,22 @@ class DenseCRF(Settings):
         Raises
         ------
         ValueError, TypeError
-            As `dense_crf`.
+            As `dense_crf`, or if `previous` has another shape or dtype, or values that are no
+            probabilities.
 
         Examples
         --------
         >>> import numpy as np, segpost
         >>> p = np.full((2, 4, 4), 0.5)
         >>> p[:, 1, 1] = 0.9, 0.1
-        >>> result = segpost.DenseCRF(bilateral=None).refine(p, trace=True)
+        >>> crf = segpost.DenseCRF(bilateral=None, tolerance=1e-3)
+        >>> result = crf.refine(p, trace=True)
         >>> result.iterations, len(result.kl), result.kl[0] > result.kl[-1]
         (10, 11, True)
+        >>> crf.refine(p, previous=result.probabilities).iterations
+        1
         """
-        solution = solve(self, probabilities, image, trace=trace)
+        solution = solve(self, probabilities, image, trace=trace, previous=previous)
         changes = [[step.change for step in steps[1:]] for steps in solution.steps]
         tolerance = self.tolerance
         converged = [

@@ -14,7 +14,7 @@ from segpost._core.device import context_of
 from segpost._core.memory import check_memory, format_bytes
 from segpost._core.validation import refuse_exchanged, refuse_image_as_labels
 from segpost.crf.batch import PairwiseTerm, UnaryBatch, pairwise_terms_of_image
-from segpost.crf.inputs import as_guide, as_unary_batch, warn_of_sigmoids
+from segpost.crf.inputs import as_guide, as_previous, as_unary_batch, warn_of_sigmoids
 from segpost.crf.pairwise import build_pairwise_terms
 from segpost.crf.settings import Settings
 
@@ -42,7 +42,9 @@ class Solution(NamedTuple):
         return output.result()
 
 
-def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> Solution:
+def solve(
+    settings: Settings, probabilities: Any, image: Any, trace: bool, previous: Any = None
+) -> Solution:
     """Refine every image of a batch.
 
     Parameters
@@ -52,6 +54,8 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
         As in `dense_crf`.
     trace : bool
         Whether the steps have energies.
+    previous : array, optional
+        Probabilities to start from, as `DenseCRF.refine` documents them.
 
     Raises
     ------
@@ -70,6 +74,7 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
     if settings.unary == "labels" and not settings.volume and not is_colored:
         cure = f"pass image= of shape {(*batch.map_shape, 3)}, or refine the maps one by one"
         refuse_image_as_labels(batch.input_array.array, batch.name, batch=cure)
+    start = None if previous is None else as_previous(previous, batch)
     warn_of_sigmoids(batch)
     wrap, array = batch.input_array.wrap, batch.input_array.array
     terms, guide_arrays = build_pairwise_terms(batch, guide)
@@ -77,7 +82,8 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
     if context_of(array).on_cpu:
         check_memory(needed, subject, SMALLER)
     output = allocate_output(None, batch.shape, np.float32, wrap, array)
-    backend = registry.backend(array, *guide_arrays)
+    starts = [] if start is None else [start]
+    backend = registry.backend(array, *guide_arrays, *starts)
     steps: list[list[CrfStep]] = []
     for n in range(batch.num_images):
         if not math.prod(batch.size):
@@ -94,7 +100,8 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
             )
             if solver.bad.count or solver.bad.out_of_range or solver.bad.infeasible:
                 batch.raise_bad_values(solver.bad, n)
-            steps.append(solver.infer(q, settings.iterations, None, settings.tolerance, trace))
+            first = None if start is None else start[n]
+            steps.append(solver.infer(q, settings.iterations, first, settings.tolerance, trace))
         except MemoryError as error:  # the compiled code names no size
             raise MemoryError(
                 f"{subject} needs at least {format_bytes(needed)} of memory, which could not be "
