@@ -20,7 +20,7 @@ from segpost._backends.numba.threads import kernel
 ROWS = 8  # of a geometric sequence at most: the errors of its products add up
 FOUR = 4  # rows that are added at once
 NEGLIGIBLE = 4e-8  # all classes that are left out together, relative to the largest
-LOWEST = np.float32(-16.0)  # exponent that the largest class has everywhere in a cell
+LOWEST = np.float32(-12.0)  # exponent that the largest class has everywhere in a cell
 VANISHING = np.float32(-50.0)  # powers of less are 0: products stay normal numbers
 STEEP = np.float32(4.0)  # difference of exponents from row to row
 NOWHERE = np.float32(-1e30)  # a logit of -inf, seen from the largest
@@ -119,21 +119,25 @@ def add_four(power: Any, ratio: Any, columns: Any, total: Any) -> None:
 
 @kernel
 def compare_four(power: Any, ratio: Any, columns: Any, total: Any, most: Any) -> None:
-    """Add four rows of a geometric sequence to their sums, and keep the largest."""
+    """Keep the largest of four rows of a geometric sequence, and add the others to the sums."""
     for x in range(columns):
         p, r = power[x], ratio[x]
-        q = p * r
-        total[x] += p
-        total[x + COLUMNS] += q
-        most[x] = p if p > most[x] else most[x]
-        most[x + COLUMNS] = q if q > most[x + COLUMNS] else most[x + COLUMNS]
-        p = q * r
-        q = p * r
-        total[x + 2 * COLUMNS] += p
-        total[x + 3 * COLUMNS] += q
-        most[x + 2 * COLUMNS] = p if p > most[x + 2 * COLUMNS] else most[x + 2 * COLUMNS]
-        most[x + 3 * COLUMNS] = q if q > most[x + 3 * COLUMNS] else most[x + 3 * COLUMNS]
-        power[x] = q * r
+        m = most[x]
+        total[x] += p if p < m else m
+        most[x] = p if p > m else m
+        p *= r
+        m = most[x + COLUMNS]
+        total[x + COLUMNS] += p if p < m else m
+        most[x + COLUMNS] = p if p > m else m
+        p *= r
+        m = most[x + 2 * COLUMNS]
+        total[x + 2 * COLUMNS] += p if p < m else m
+        most[x + 2 * COLUMNS] = p if p > m else m
+        p *= r
+        m = most[x + 3 * COLUMNS]
+        total[x + 3 * COLUMNS] += p if p < m else m
+        most[x + 3 * COLUMNS] = p if p > m else m
+        power[x] = p * r
 
 
 @kernel
@@ -328,7 +332,7 @@ def rate_rows(
                     out = confidence[y + k - y0]
                     for x in range(n):
                         at = k * COLUMNS + x
-                        out[xa + x] = sums[2][at] / (sums[0][at] + sums[1][at])
+                        out[xa + x] = sums[2][at] / (sums[2][at] + (sums[0][at] + sums[1][at]))
                 y += even
             for i in range(i0, i1):
                 columns = (max(xt.start[i], xa), min(xt.start[i + 1], xa + n))
