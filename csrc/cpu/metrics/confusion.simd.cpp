@@ -68,12 +68,12 @@ class CountBuffer {
 // neither); which it is has to be the same for all of them, or `odd` says so. Rows and columns of
 // the tables are bytes clamped to `classes`, strata are clamped to their number, which is void.
 struct Bytes {
-    std::int64_t side, depth, size; // of one table: depth of side * side
-    std::uint8_t cap, stratum_cap;  // = classes, strata
-    std::int64_t counters;          // of a cell, taken in turn
-    std::uint32_t *table;           // [size, counters]
-    std::uint32_t *ends;            // [most_ends + 64]
-    std::uint16_t *cells;
+    std::int64_t side, depth, size;         // of one table: depth of side * side
+    std::uint8_t cap, stratum_cap;          // = classes, strata
+    std::int64_t counters;                  // of a cell, taken in turn
+    std::uint32_t *table;                   // [size, counters]
+    std::uint32_t *ends;                    // [most_ends + 64]
+    std::uint16_t *cells;                   // [128], of 64 pixels in turn
     std::uint8_t *targets, *preds, *strata; // [piece + 64]
     std::uint8_t voids[most_voids];         // bytes of cap or more that are void; others are odd
     std::int64_t void_count = 0;            // 0: nothing is void, nothing odd
@@ -88,7 +88,7 @@ struct Bytes {
         counters = most_counters * size * 4 <= table_bytes ? most_counters : 1;
         table = scratch.take<std::uint32_t>(counters * size);
         ends = scratch.take<std::uint32_t>(most_ends + 64);
-        cells = scratch.take<std::uint16_t>(64);
+        cells = scratch.take<std::uint16_t>(128);
         targets = scratch.take<std::uint8_t>(piece + 64);
         preds = scratch.take<std::uint8_t>(piece + 64);
         strata = scratch.take<std::uint8_t>(job.stratum.count ? piece + 64 : 0);
@@ -120,9 +120,11 @@ struct Bytes {
     template <int Turns, class Maps>
     void count_pixels_in(const Maps &maps, std::int64_t count) const {
         std::int64_t i = 0;
+        if (count >= 64) write_cells(maps, cells);
         for (; i + 64 <= count; i += 64) {
-            write_cells(maps + i);
-            for (std::int64_t k = 0; k < 64; k += 8) {
+            // The next cells first: what has just been stored wide is slow to read one by one.
+            if (i + 128 <= count) write_cells(maps + i + 64, cells + (i + 64) % 128);
+            for (std::int64_t k = i % 128; k < i % 128 + 64; k += 8) {
                 std::uint64_t four[2];
                 __builtin_memcpy(four, cells + k, 16);
                 for (int j = 0; j < 8; ++j)
@@ -133,18 +135,18 @@ struct Bytes {
     }
 
     // The cells of 64 pixels, which fit 16 bits.
-    void write_cells(const BytePairs &at) const {
+    void write_cells(const BytePairs &at, std::uint16_t *to) const {
         const std::uint16_t width = static_cast<std::uint16_t>(side);
         for (std::int64_t k = 0; k < 64; ++k)
-            cells[k] =
+            to[k] =
                 static_cast<std::uint16_t>(min(at.target[k], cap) * width + min(at.pred[k], cap));
     }
-    void write_cells(const ByteTriples &at) const {
+    void write_cells(const ByteTriples &at, std::uint16_t *to) const {
         const std::uint16_t width = static_cast<std::uint16_t>(side);
         for (std::int64_t k = 0; k < 64; ++k) {
             const std::uint16_t row = static_cast<std::uint16_t>(
                 min(at.stratum[k], stratum_cap) * width + min(at.target[k], cap));
-            cells[k] = static_cast<std::uint16_t>(row * width + min(at.pred[k], cap));
+            to[k] = static_cast<std::uint16_t>(row * width + min(at.pred[k], cap));
         }
     }
 

@@ -43,7 +43,7 @@ bool launch_confusion(const ConfusionJob &job, const CancelToken &cancelled, std
     const std::int64_t pixels = job.target.n * job.target.h * job.target.w;
     const std::int64_t table_size = std::min<std::int64_t>(job.rule.classes + 1, 256) *
                                     (job.rule.classes + 1) * (job.stratum.count + 1);
-    const std::int64_t least = std::max(pixels_per_task / 4, 8 * table_size);
+    const std::int64_t least = std::max(pixels_per_task / 4, 16 * table_size);
     const std::int64_t most = std::max(pixels_per_task, 4 * least);
     const std::int64_t step =
         per_task(std::clamp(pixels / (num_threads() > 1 ? 4 * num_threads() : 1), least, most),

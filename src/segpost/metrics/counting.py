@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from segpost._core.contract import LogitErrors, Logits
 from segpost._core.errors import raise_bad_logits
 from segpost.metrics.counts import CountTable, ImageCounts, LabelRules
@@ -60,7 +58,7 @@ def count_images(pair: PredictionPair, rules: LabelRules, nan: str) -> list[Imag
     for image in pair.images():
         table = count_pair(image, rules, nan, batch=pair)
         state = table.to_state().reshape(-1)
-        cells = np.flatnonzero(state)
+        cells = state.nonzero()[0]
         pairs = out_of_range_pairs(image, rules) if table.has_invalid_labels else {}
         images.append(ImageCounts(None, cells, state[cells], pairs))
     return images

@@ -21,9 +21,11 @@ def sum_images(images: Iterable[ImageCounts], classes: int) -> tuple[Int64, Labe
     return state.reshape(classes + 1, classes + 1), outside
 
 
-def check_ids(images: Iterable[ImageCounts]) -> bool:
-    """Return whether images have ids; an error where only some have."""
+def check_ids(images: Iterable[ImageCounts], counted: ImageTable) -> bool:
+    """Return whether images and those before them have ids; an error where only some have."""
     have_ids = {image.id is not None for image in images}
+    if counted:
+        have_ids.add(counted.has_ids)
     if len(have_ids) > 1:
         raise ValueError("ids must be given for all images or for none")
     return True in have_ids

@@ -13,6 +13,7 @@ from segpost.metrics.counts import ImageCounts, LabelPairs
 
 ImageId = str | int
 MAX_UINT16_CELLS = 1 << 16
+MAX_UINT32 = (1 << 32) - 1
 
 
 class PackedImages(NamedTuple):
@@ -104,10 +105,12 @@ class ImageTable(Sequence[ImageCounts]):
         added = list(images)
         if not added:
             return self
+        cells, counts = [image.cells for image in added], [image.counts for image in added]
+        is_one = len(added) == 1
         packed = PackedImages(
-            np.array([len(image.cells) for image in added], np.int64),
-            np.concatenate([image.cells for image in added]),
-            np.concatenate([image.counts for image in added]),
+            np.array([len(one) for one in cells], np.int64),
+            cells[0] if is_one else np.concatenate(cells),
+            counts[0] if is_one else np.concatenate(counts),
             {k: image.outside for k, image in enumerate(added) if image.outside},
         )
         has_ids = added[0].id is not None
@@ -250,7 +253,8 @@ class _Columns:
 
     def _append(self, packed: PackedImages, ids: Sequence[ImageId]) -> None:
         self._drop_interrupted()
-        if packed.counts.size and int(packed.counts.max()) > np.iinfo(self.count_type).max:
+        is_narrow = self.count_type.itemsize == 4
+        if is_narrow and packed.counts.size and int(packed.counts.max()) > MAX_UINT32:
             wide = np.frombuffer(bytes(self.counts), self.count_type).astype("u8")
             self.counts = bytearray(wide.tobytes())
             self.count_type = np.dtype(np.uint64)

@@ -283,7 +283,7 @@ class MatrixCounts(Accumulator):
         self, images: Sequence[ImageCounts], parts: tuple[Any, ...] | None = None
     ) -> None:
         """Add images; on an error none is added. Images with an id are added once."""
-        if check_ids((*self._images[:1], *images)):
+        if check_ids(images, self._images):
             images = without_repetitions(images, self._images, self.duplicates)
         self._commit(*sum_images(images, self.num_classes), self._images.extended(images), parts)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._backends.numba import color, tiles
 from segpost._backends.numba.labels import resize, same_size
+from segpost._backends.numba.labels.confidence import rate_rows
 from segpost._backends.numba.labels.probabilities import fill_rows
 from segpost._backends.numba.labels.sums import add_rows
 from segpost._backends.numba.threads import run
@@ -136,6 +137,7 @@ def softmax(
     real = (den, inverse, logits.scale, logits.zero_point)
     sigmoid = logits.threshold is not None
     out = probabilities
+    rates = out is None and not (plain or sigmoid)  # confidence alone, cell by cell
 
     def work(strip: Strip) -> tuple[ErrorCount, ErrorCount]:
         n, cell0, _, y0, y1, _ = strip
@@ -148,16 +150,20 @@ def softmax(
                 part, row = np.empty((classes, y1 - y0, grid.x.n_out), np.float32), 0
         rows = empty[:, 0] if confidence is None else confidence[n, y0:y1]
         floats, copy_back = tiles.float_target(rows)
-        undefined = fill_rows(
-            values, plain, sigmoid, yt, xt, cell0, y0, y1, real, part, row, floats
-        )
+        if rates:
+            undefined = rate_rows(values, yt, xt, cell0, y0, y1, real, floats)
+        else:
+            undefined = fill_rows(
+                values, plain, sigmoid, yt, xt, cell0, y0, y1, real, part, row, floats
+            )
         copy_back()
         if out is not None and not out[n].flags.c_contiguous:
             out[n, :, y0:y1] = part
         offset = n * grid.y.n_out * grid.x.n_out
         return (0, -1), (undefined[0], undefined[1] + offset)
 
-    parts = tiles.strips(logits, grid, STRIP_IN, STRIP_OUT // min(classes, 16))
+    most = 64 * STRIP_OUT // max(classes, 64) if rates else STRIP_OUT // min(classes, 16)
+    parts = tiles.strips(logits, grid, STRIP_IN, most)
     values_out = len(logits.values) * classes * grid.y.n_out * grid.x.n_out
     return sum_errors(run(work, parts, logits.values.size + values_out))
 
