@@ -227,6 +227,8 @@ FAMILIES = (
     "with_torch",
     "with_opencv",
     "with_onnxruntime",
+    "with_openvino",
+    "with_halide",
     "with_numba",
     "with_cython",
     "with_numpy",
