@@ -137,6 +137,17 @@ LIMITS = (  # one a thread
 )
 
 
+def stronger(goal: Goal, result: Result) -> str:
+    """The rival that is faster than the goal's, and whether the goal holds beside it too."""
+    if goal.most or goal.over.startswith((OURS, "floor")):
+        return ""
+    rival = result.strongest()
+    ratio = result.ratio(rival, goal.under) if rival else None
+    if rival in (None, goal.over) or ratio is None:
+        return ""
+    return f"{figure(ratio)}, {'reached' if ratio >= goal.wanted else 'missed'}: {rival}"
+
+
 def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
     """Every goal that these results say something about."""
     by_title = {result.job.title: result for result in results}
@@ -145,6 +156,7 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
         if goal.title not in by_title:
             continue
         ratio = by_title[goal.title].ratio(goal.over, goal.under)
+        beside = stronger(goal, by_title[goal.title])
         cold = by_title[goal.title].cold_ratio(goal.over, goal.under)
         verdict = "absent"
         if ratio is not None:
@@ -155,7 +167,7 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
             wanted += f" (aim {goal.aim:g})"
         lines.append(
             f"| {goal.title} | {goal.over} / {goal.under} | {wanted} "
-            f"| {figure(ratio)} | {figure(cold)} | {verdict} |"
+            f"| {figure(ratio)} | {figure(cold)} | {verdict} | {beside} |"
         )
     for limit in LIMITS:
         if limit.title in by_title:
@@ -165,13 +177,14 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
                 verdict = "yes" if megabytes <= limit.wanted else "no"
             lines.append(
                 f"| {limit.title} | extra MB of {limit.name} | ≤ {limit.wanted:g} "
-                f"| {figure(megabytes)} | | {verdict} |"
+                f"| {figure(megabytes)} | | {verdict} | |"
             )
     lines += [line for extra in extras for line in extra.goals]
     if not lines:
         return ""
     names = ("job", "ratio", "wanted", "this run", "after others", "reached")
-    head = f"## goals\n\n| {' | '.join(names)} |\n|---|---|--:|--:|--:|---|"
+    names += ("beside the strongest rival",)
+    head = f"## goals\n\n| {' | '.join(names)} |\n|---|---|--:|--:|--:|---|---|"
     return "\n".join([head, *lines])
 
 

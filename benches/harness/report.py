@@ -24,6 +24,12 @@ PACKAGES = (
     "scikit-learn",
     "opencv-python-headless",
     "onnxruntime",
+    "openvino",
+    "halide",
+    "ai-edge-litert",
+    "apache-tvm",
+    "MNN",
+    "ncnn",
     "cython",
     "pillow",
     "pydensecrf",
@@ -60,6 +66,11 @@ class Result:
         """How many times as long as ours a rival takes."""
         theirs, own = self.ms(rival), self.ms(ours)
         return None if theirs is None or own is None else theirs / own
+
+    def strongest(self) -> str | None:
+        """The fastest contender that is not segpost."""
+        rivals = [one for name, one in self.timings.items() if not name.startswith((OURS, "floor"))]
+        return min(rivals, key=lambda one: one.ms).name if rivals else None
 
     def cold_ratio(self, rival: str, ours: str) -> float | None:
         """The same for the first call after other contenders."""
