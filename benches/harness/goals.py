@@ -208,3 +208,27 @@ def photographs(results: Iterable[Result]) -> str:
     names += ["eager argmax / our Numba", "compile / our Numba"]
     head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |"
     return "\n".join(["## real logits, in short", "", head, "|---" + "|--:" * 8 + "|", *lines, ""])
+
+
+def hardest(results: Iterable[Result]) -> str:
+    """Each rival's ratio on the usual scene, and the worst of all scenes that are upsampled."""
+    made = list(results)
+    lines = []
+    for task, usual in (("labels", "labels (b)"), ("labels+color", "labels + RGB (b)")):
+        scenes_of = [one for one in made if one.job.task == task and one.job.size is not None]
+        names = dict.fromkeys(name for one in scenes_of for name in one.timings)
+        for name in names:
+            ratios = [(ratio, one) for one in scenes_of if (ratio := one.ratio(name)) is not None]
+            if name.startswith((OURS, "floor")) or len(ratios) < 2:
+                continue
+            worst, where = min(ratios, key=lambda pair: pair[0])
+            known = {one.job.title: ratio for ratio, one in ratios}
+            mixed = 1 - scenes.uniform_share(where.job.logits)
+            lines.append(
+                f"| {name} | {figure(known.get(usual))} | {figure(worst)} "
+                f"| {where.job.title} | {mixed:.1%} |"
+            )
+    if not lines:
+        return ""
+    head = "| rival | its ratio on scene (b) | worst ratio | on | mixed cells |"
+    return "\n".join(["## the worst scene of each rival", "", head, "|---|--:|--:|---|--:|", *lines])

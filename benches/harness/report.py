@@ -98,7 +98,7 @@ def measured(job: Job, rounds: int, *, check: bool = True) -> Result:
 
 
 def describe(job: Job) -> str:
-    """Shapes, and how much of the logits' grid is uniform."""
+    """Shapes, and how many cells of the logits' grid are mixed."""
     if job.probabilities.size:
         sizes = " x ".join(str(n) for n in job.probabilities.shape)
         text = f'{sizes} float32 probabilities, {job.iterations} iterations, preset "{job.preset}"'
@@ -116,8 +116,8 @@ def describe(job: Job) -> str:
     if job.axis == -1:
         text = f"{height} x {width} x {classes} {job.kind}"
     if job.size is not None:
-        share = scenes.uniform_share(job.logits)
-        text += f" to {job.height} x {job.width}; {share:.1%} of the cells are uniform"
+        share = 1 - scenes.uniform_share(job.logits)
+        text += f" to {job.height} x {job.width}; {share:.1%} of the cells are mixed"
     return f"{text}. {job.note}".strip()
 
 
