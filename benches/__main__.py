@@ -63,7 +63,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=11, help="rounds of every job (default 11)")
     parser.add_argument("--json", type=Path, help="write everything here as well")
     parser.add_argument(
-        "--data", type=Path, default=DATA, help="folder of photographs for the parts 'real' and 'hard'"
+        "--data",
+        type=Path,
+        default=DATA,
+        help="folder of photographs for the parts 'real' and 'hard'",
     )
     parser.add_argument("--match", default="", help="only jobs with this in their title")
     parser.add_argument(

@@ -19,7 +19,7 @@ STRIP = 128  # pixels of a row that are made before the next row
 
 
 class Position(NamedTuple):
-    """The first of two inputs and the weight of the second, which is None where nothing is resized."""
+    """The first of two inputs and the weight of the second; None where nothing is resized."""
 
     first: Any
     weight: Any

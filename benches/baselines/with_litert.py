@@ -1,4 +1,4 @@
-"""LiteRT with XNNPACK: the same steps as a graph, one thread, logits channels last in its memory."""
+"""LiteRT with XNNPACK: the same steps as a graph, one thread; logits channels last."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def pipeline(job: Job) -> Run:
     )
     interpreter.allocate_tensors()
     (given,) = interpreter.get_input_details()
-    interpreter.set_tensor(given["index"], np.ascontiguousarray(job.logits.transpose(1, 2, 0))[None])
+    interpreter.set_tensor(
+        given["index"], np.ascontiguousarray(job.logits.transpose(1, 2, 0))[None]
+    )
     views = [interpreter.tensor(one["index"]) for one in interpreter.get_output_details()]
 
     def run() -> Outputs:

@@ -11,7 +11,7 @@ from benches.harness.jobs import Absent, Job, Outputs, Run, contender, need
 
 
 def host(tvm: Any) -> Any:
-    """This processor as a target of LLVM."""
+    """The processor at hand as a target of LLVM."""
     return tvm.target.Target({"kind": "llvm", "mcpu": tvm.target.codegen.llvm_get_system_cpu()})
 
 

@@ -182,8 +182,8 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
     lines += [line for extra in extras for line in extra.goals]
     if not lines:
         return ""
-    names = ("job", "ratio", "wanted", "this run", "after others", "reached")
-    names += ("beside the strongest rival",)
+    names = ["job", "ratio", "wanted", "this run", "after others", "reached"]
+    names.append("beside the strongest rival")
     head = f"## goals\n\n| {' | '.join(names)} |\n|---|---|--:|--:|--:|---|---|"
     return "\n".join([head, *lines])
 
@@ -231,4 +231,6 @@ def hardest(results: Iterable[Result]) -> str:
     if not lines:
         return ""
     head = "| rival | its ratio on scene (b) | worst ratio | on | mixed cells |"
-    return "\n".join(["## the worst scene of each rival", "", head, "|---|--:|--:|---|--:|", *lines])
+    return "\n".join(
+        ["## the worst scene of each rival", "", head, "|---|--:|--:|---|--:|", *lines]
+    )

@@ -63,7 +63,11 @@ class Graph:
         code, node, output = schema.OperatorCodeT(), schema.OperatorT(), self.tensor(shape, kind)
         code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
         code.version = version
-        node.opcodeIndex, node.inputs, node.outputs = len(self.model.operatorCodes), inputs, [output]
+        node.opcodeIndex, node.inputs, node.outputs = (
+            len(self.model.operatorCodes),
+            inputs,
+            [output],
+        )
         if options:
             node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
             node.builtinOptions = getattr(schema, f"{options}T")()

@@ -212,8 +212,8 @@ def measured(title: str, scene: Scene, rounds: int) -> dict[str, Any]:
         dialect = RIVALS[one.name][1] if one.name in RIVALS else ""
         if dialect:
             (wanted,), (own,) = one.run(), ours(scene, dialect=dialect)
-            found = np.where(np.isnan(wanted), np.nan, own)
-            difference = f"{np.nanmax(np.abs(wanted - found) / np.maximum(found, 1)):.1g}"
+            ours_there = np.where(np.isnan(wanted), np.nan, own)
+            difference = f"{np.nanmax(np.abs(wanted - ours_there) / np.maximum(ours_there, 1)):.1g}"
         print(
             f"| {one.name} | {timing.best_ms:.1f} | {ratio:.1f} | "
             f"{f'>= {goal:g}' if goal else ''} | {difference} |",

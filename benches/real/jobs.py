@@ -76,7 +76,9 @@ def hard_jobs(data: Path | None) -> list[Job]:
             values = logits[key]
             note = f"Mean confidence {segpost.softmax(values).max(axis=0).mean():.3f}."
             title = f"150 classes: {Path(name).stem}, stride {stride}"
-            made.append(Job(title, "labels", values, size, "ade20k", only=(*ONLY, DENSE), note=note))
+            made.append(
+                Job(title, "labels", values, size, "ade20k", only=(*ONLY, DENSE), note=note)
+            )
     return made
 
 

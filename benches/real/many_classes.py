@@ -2,8 +2,8 @@
 
 Run as a program of its own: `python -m benches.real.many_classes DATA OUT.npz`. DATA is a folder of
 photographs; where there is none, pictures are drawn. The classes are clusters of blurred color and
-place, so that every picture has many and their borders follow it. After some seconds the network has
-learned them in part: many classes compete, as they do for a network on images unlike those it
+place, so that every picture has many and their borders follow it. After some seconds the network
+has learned them in part: many classes compete, as they do for a network on images unlike those it
 knows. Strides of 4 and 8 see little around them, and their logits are rough.
 """
 
