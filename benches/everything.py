@@ -83,7 +83,7 @@ def section(command: Command, rounds: int | None, more: list[str]) -> str:
 
 def write_page(page: Path, sections: list[str]) -> None:
     """Put the sections below the mark of the page, or below its title."""
-    before = page.read_text(encoding="utf-8") if page.exists() else f"# {page.stem}\n"
+    before = (page if page.exists() else RESULTS / page.name).read_text(encoding="utf-8")
     kept = before.partition(MARK)[0] if MARK in before else before.partition("\n")[0] + "\n\n"
     page.write_text("\n".join([f"{kept}{MARK}\n", *sections]), encoding="utf-8")
 

@@ -84,8 +84,13 @@ def main() -> int:
     parser.add_argument("--dialect", choices=sorted(DIALECTS), default="mask2former")
     options = parser.parse_args()
     measure.one_thread()
-    works.example_networks()
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    try:
+        importlib.import_module("transformers")
+    except ImportError as error:
+        print(f"Absent: transformers: {error}.")
+        return 0
+    works.example_networks()
     head = street()
     print("| task | transformers, ms | segpost, ms | ratio | transformers, MB | segpost, MB |")
     print("|---|--:|--:|--:|--:|--:|")

@@ -4,8 +4,8 @@
     python -m tools.write_figures --check   # exit status 1 where a page has another figure
 
 A figure lies between `<!--= JOB; METHOD -->` and `<!--/-->`: the method's time over segpost's in
-the table of that job. The method "floor" is reading the inputs and writing the outputs once. Between
-`<!--= table HEADING -->` and `<!--/-->` lies the table below that heading.
+the table of that job. The method "floor" is reading the inputs and writing the outputs once.
+Between `<!--= table HEADING -->` and `<!--/-->` lies the table below that heading.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import numpy as np
 
 import segpost
 from benches.harness import measure, scenes, works
-from benches.harness.jobs import Contender, need
+from benches.harness.jobs import Absent, Contender, need
 from segpost.runtimes import library
 
 Graph = Callable[[], np.ndarray]
@@ -188,13 +188,17 @@ def torch_pairs(sizes: Sizes, logits: np.ndarray, folder: Path | None) -> Iterat
 def pairs(
     sizes: Sizes, logits: np.ndarray, folder: Path | None, runtimes: list[str]
 ) -> Iterator[Pair]:
-    """All runtimes that are installed."""
-    if "onnxruntime" in runtimes:
-        yield from onnxruntime_pairs(sizes, logits)
-    if "openvino" in runtimes:
-        yield from openvino_pairs(sizes, logits)
-    if "torch" in runtimes:
-        yield from torch_pairs(sizes, logits, folder)
+    """All runtimes that are installed and have segpost's operators."""
+    made = {
+        "onnxruntime": onnxruntime_pairs(sizes, logits),
+        "openvino": openvino_pairs(sizes, logits),
+        "torch": torch_pairs(sizes, logits, folder),
+    }
+    for name in runtimes:
+        try:
+            yield from made[name]
+        except (FileNotFoundError, Absent) as error:
+            print(f"left out: {error}", file=sys.stderr)
 
 
 def call_once(graph: Graph) -> tuple[np.ndarray]:
