@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from benches.baselines import (
     with_cython,
+    with_halide,
     with_numpy,
+    with_openvino,
     with_pycocotools,
     with_pydensecrf,
     with_torch,
@@ -192,6 +194,7 @@ def photographs(results: Iterable[Result]) -> str:
     """The real logits in one table: how many cells are mixed, and the ratios."""
     rivals = {"eager argmax": EAGER_ARGMAX, "eager max": EAGER_MAX}
     rivals |= {"compile": COMPILED_ARGMAX, "OpenCV HWC": HWC}
+    rivals |= {"OpenVINO": with_openvino.COLORS, "Halide": with_halide.LABELS}
     lines = []
     for result in results:
         if not result.job.title.startswith("real"):
@@ -207,7 +210,7 @@ def photographs(results: Iterable[Result]) -> str:
     names = [f"{name} / ours" for name in rivals]
     names += ["eager argmax / our Numba", "compile / our Numba"]
     head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |"
-    return "\n".join(["## real logits, in short", "", head, "|---" + "|--:" * 8 + "|", *lines, ""])
+    return "\n".join(["## real logits, in short", "", head, "|---" + "|--:" * (len(names) + 2) + "|", *lines, ""])
 
 
 def hardest(results: Iterable[Result]) -> str:
