@@ -209,8 +209,9 @@ def photographs(results: Iterable[Result]) -> str:
         return ""
     names = [f"{name} / ours" for name in rivals]
     names += ["eager argmax / our Numba", "compile / our Numba"]
-    head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |"
-    return "\n".join(["## real logits, in short", "", head, "|---" + "|--:" * (len(names) + 2) + "|", *lines, ""])
+    head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |\n|---"
+    head += "|--:" * (len(names) + 2) + "|"
+    return "\n".join(["## real logits, in short", "", head, *lines, ""])
 
 
 def hardest(results: Iterable[Result]) -> str:
