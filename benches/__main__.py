@@ -12,6 +12,7 @@ import segpost
 from benches.harness import goals, measure, report
 from benches.harness.jobs import Absent, Job
 from benches.pipeline import versions
+from benches.real import jobs as fitted
 
 SUITES = {
     "labels": "labels.bench_labels",
@@ -25,7 +26,7 @@ SUITES = {
     "calibration": "metrics.bench_calibration",
     "crf": "crf.bench_crf",
 }
-PARTS = [*SUITES, "overhead", "real"]
+PARTS = [*SUITES, "overhead", "real", "hard"]
 EXTRAS = {  # tables of another kind
     "overhead": ("pipeline.overhead",),
     "crf": ("crf.accuracy", "crf.memory"),
@@ -37,6 +38,11 @@ def suite(name: str, data: Path) -> tuple[list[Job], str]:
     """The jobs of one part, or why there are none."""
     if name == "overhead":
         return [], ""
+    if name == "hard":  # on drawn pictures where there are no photographs
+        try:
+            return fitted.hard_jobs(data if data.is_dir() else None), ""
+        except ImportError as error:
+            return [], str(error)
     if name != "real":
         try:
             return importlib.import_module(f"benches.{SUITES[name]}").jobs(), ""
@@ -45,7 +51,7 @@ def suite(name: str, data: Path) -> tuple[list[Job], str]:
     if not data.is_dir():
         return [], "there is no folder of photographs; name one with --data"
     try:
-        return importlib.import_module("benches.real.jobs").jobs(data), ""
+        return fitted.jobs(data), ""
     except ImportError as error:
         return [], str(error)
 
@@ -57,7 +63,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=11, help="rounds of every job (default 11)")
     parser.add_argument("--json", type=Path, help="write everything here as well")
     parser.add_argument(
-        "--data", type=Path, default=DATA, help="folder of photographs for the part 'real'"
+        "--data",
+        type=Path,
+        default=DATA,
+        help="folder of photographs for the parts 'real' and 'hard'",
     )
     parser.add_argument("--match", default="", help="only jobs with this in their title")
     parser.add_argument(
@@ -69,7 +78,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="accuracy on large images too: minutes")
     options = parser.parse_args()
     chosen = PARTS if options.suite == "all" else [options.suite]
-    # The networks of 'real' are fitted, with every core, before anything is timed.
+    # The networks of 'real' and 'hard' are fitted, with every core, before anything is timed.
     jobs = {name: suite(name, options.data) for name in reversed(chosen)}
     measure.one_thread()
     speeds = measure.bandwidths()
@@ -92,7 +101,8 @@ def main() -> int:
     if options.against and "overhead" in chosen:
         source = Path(segpost.__file__).parents[1]
         print(versions.table(source, options.against.resolve()), flush=True)
-    print("\n".join(filter(None, [goals.photographs(results), goals.table(results, extras)])))
+    short = [goals.photographs(results), goals.hardest(results), goals.table(results, extras)]
+    print("\n\n".join(filter(None, short)))
     if options.json:
         data = {
             "header": report.header(options.rounds, speeds).splitlines(),

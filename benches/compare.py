@@ -32,14 +32,16 @@ def ratios(run: dict[str, Any]) -> Ratios:
     if "jobs" not in run:
         baseline: Ratios = run
         return baseline
-    found: Ratios = {}
+    made: Ratios = {}
     for job in run["jobs"]:
-        made = job["contenders"].items()
-        times = {name: one["quietest_ms"] for name, one in made if not name.startswith("floor")}
+        contenders = job["contenders"].items()
+        times = {
+            name: one["quietest_ms"] for name, one in contenders if not name.startswith("floor")
+        }
         ours = times.pop(OURS, None)
         if ours and times:
-            found[job["title"]] = {name: round(ms / ours, 4) for name, ms in times.items()}
-    return found
+            made[job["title"]] = {name: round(ms / ours, 4) for name, ms in times.items()}
+    return made
 
 
 def own_ratios(run: dict[str, Any]) -> Ratios:
@@ -53,14 +55,14 @@ def own_ratios(run: dict[str, Any]) -> Ratios:
 
 def changes(run: Ratios, baseline: Ratios) -> dict[str, float]:
     """By how much every job that both have is quicker now: 1 is unchanged, below is slower."""
-    found = {}
+    quicker = {}
     for title, now in run.items():
         before = baseline.get(title, {})
         shared = [name for name in now if before.get(name) and not name.startswith(OURS)]
         shared = shared or [name for name in now if before.get(name)]
         if shared:
-            found[title] = statistics.median(now[name] / before[name] for name in shared)
-    return found
+            quicker[title] = statistics.median(now[name] / before[name] for name in shared)
+    return quicker
 
 
 def main() -> int:

@@ -246,11 +246,11 @@ def measured(torch: Any, job: Job, rounds: int) -> dict[str, float]:
     """The median of each contender, in turns."""
     for call in job.calls.values():
         call()
-    found: dict[str, list[float]] = {name: [] for name in job.calls}
+    times: dict[str, list[float]] = {name: [] for name in job.calls}
     for _ in range(rounds):
         for name, call in job.calls.items():
-            found[name].append(milliseconds(torch, call, job.repeats))
-    return {name: statistics.median(times) for name, times in found.items()}
+            times[name].append(milliseconds(torch, call, job.repeats))
+    return {name: statistics.median(one) for name, one in times.items()}
 
 
 def main() -> int:

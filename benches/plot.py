@@ -31,12 +31,12 @@ JOBS = {  # the jobs of a picture without --all, and their titles
 
 def fastest_methods(jobs: Ratios) -> Ratios:
     """Jobs with methods beside segpost's, and of those the fastest few."""
-    found: Ratios = {}
+    fastest: Ratios = {}
     for title, contenders in jobs.items():
         others = {name: r for name, r in contenders.items() if not name.startswith(OURS)}
         if others:
-            found[title] = dict(sorted(others.items(), key=lambda item: item[1])[:FASTEST])
-    return found
+            fastest[title] = dict(sorted(others.items(), key=lambda item: item[1])[:FASTEST])
+    return fastest
 
 
 def draw(jobs: Ratios, path: Path) -> None:
@@ -109,13 +109,13 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="all jobs instead of a selection")
     options = parser.parse_args()
     content = json.loads(options.run.read_text(encoding="utf-8"))
-    found = fastest_methods(content if is_ratios(content) else ratios(content))
-    titles = {title: title for title in found} if options.all else JOBS
+    fastest = fastest_methods(content if is_ratios(content) else ratios(content))
+    titles = {title: title for title in fastest} if options.all else JOBS
     draw(
         {
-            words: found[title]
+            words: fastest[title]
             for title, words in titles.items()
-            if title in found and options.match in title
+            if title in fastest and options.match in title
         },
         options.picture,
     )

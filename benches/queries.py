@@ -7,23 +7,19 @@ needs at its peak.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import json
 import logging
 import sys
 import types
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import segpost
-from benches.harness import measure
+from benches.harness import measure, works
 from benches.harness.jobs import Contender
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "runtimes"
 QUERIES, CLASSES, OBJECTS = 100, 19, 80
 SHAPE, SIZE = (256, 512), (1024, 2048)
 DIALECTS = {
@@ -84,15 +80,17 @@ def contenders(dialect: Any, task: Any, head: Head) -> list[Contender]:
 
 def main() -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benches.queries")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = works.make_parser("python -m benches.queries", 5)
     parser.add_argument("--dialect", choices=sorted(DIALECTS), default="mask2former")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    sys.path.insert(0, str(EXAMPLES))
     measure.one_thread()
-    importlib.import_module("stand_in").declare_operators()
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    try:
+        importlib.import_module("transformers")
+    except ImportError as error:
+        print(f"Absent: transformers: {error}.")
+        return 0
+    works.example_networks()
     head = street()
     print("| task | transformers, ms | segpost, ms | ratio | transformers, MB | segpost, MB |")
     print("|---|--:|--:|--:|--:|--:|")
@@ -110,8 +108,7 @@ def main() -> int:
             f"{memory[0]:.0f} | {memory[1]:.0f} |",
             flush=True,
         )
-    if options.json:
-        options.json.write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")
+    works.write_numbers(options.json, times)
     return 0
 
 

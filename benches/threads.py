@@ -8,13 +8,10 @@ neither hinders the other.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
-import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +19,7 @@ import numpy as np
 import segpost
 from benches.baselines.ours import call
 from benches.color import bench_palette
-from benches.harness import scenes
+from benches.harness import scenes, works
 from benches.harness.jobs import Job, Run
 from benches.labels import bench_volumes
 from benches.labels.bench_labels import street_scene
@@ -104,23 +101,19 @@ def beside_torch(torch: Any, rounds: int) -> float:
 
 def main() -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benches.threads")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    found: dict[str, float] = {}
+    options = works.make_parser("python -m benches.threads", 15).parse_args()
+    gains: dict[str, float] = {}
     print("| job | 1 thread, ms | 2 threads, ms | times as quick |\n|---|--:|--:|--:|")
     for title, run in jobs():
         one, two = scaling(run, options.rounds)
-        found[title] = one / two
+        gains[title] = one / two
         print(f"| {title} | {1e3 * one:.3g} | {1e3 * two:.3g} | {one / two:.2f} |", flush=True)
     with contextlib.suppress(ImportError):
         torch = importlib.import_module("torch")
         segpost.set_num_threads(2)
-        found["beside torch"] = beside_torch(torch, options.rounds)
-        print(f"\nBeside torch, over the sum of each alone: {found['beside torch']:.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        gains["beside torch"] = beside_torch(torch, options.rounds)
+        print(f"\nBeside torch, over the sum of each alone: {gains['beside torch']:.2f}")
+    works.write_numbers(options.json, gains)
     return 0
 
 

@@ -38,6 +38,11 @@ def step(job: Job, choose: str) -> Step:
     def run(logits: Any, palette: Any, image: Any) -> Outputs:
         if size is not None:
             logits = resize(logits, size=size, mode=mode, align_corners=False)
+        if choose == "powers":
+            top, labels = logits.max(axis, keepdim=True)
+            confidence = 1 / (logits - top).exp().sum(axis)
+            labels = labels.squeeze(axis)
+            return labels[0], confidence[0], palette[labels[0]]
         if "confidence" in parts:
             probabilities = torch.softmax(logits, axis)
             confidence, labels = probabilities.max(axis)
@@ -93,6 +98,7 @@ COMPILED_ARGMAX = "torch.compile: interpolate, argmax(1)"
 COMPILED_MAX = "torch.compile: interpolate, max(1).indices"
 EAGER_SOFTMAX = "torch eager: interpolate, softmax(1).max(1)"
 COMPILED_SOFTMAX = "torch.compile: interpolate, softmax(1).max(1)"
+COMPILED_POWERS = "torch.compile: interpolate, max(1), 1 / exp(x - max).sum(1)"
 LABELED = ("labels", VOLUME, "labels+color", "labels+overlay")
 IMAGES = ("labels", "labels+color", "labels+overlay")
 BINCOUNT = "torch: bincount(C * t[k] + p[k])"
@@ -132,6 +138,11 @@ def eager_confidence(job: Job) -> Run:
 @contender(COMPILED_SOFTMAX, "labels+confidence+color", SPREAD)
 def compiled_confidence(job: Job) -> Run:
     return quiet(bind(job, compiled(step(job, "max"))))
+
+
+@contender(COMPILED_POWERS, "labels+confidence+color")
+def compiled_powers(job: Job) -> Run:
+    return quiet(bind(job, compiled(step(job, "powers"))))
 
 
 @contender("torch eager: softmax(0)", "softmax")

@@ -98,13 +98,13 @@ def compare(job: Job, absent: dict[str, str]) -> Case:
 def exact_errors() -> dict[str, Error]:
     """method="exact" held to the reference backend, on an image that is small enough."""
     probabilities, image = refinable("china", 45, 60, 5)
-    found = {}
+    errors = {}
     for preset in PRESETS:
         job = Job("", CRF, probabilities=probabilities, image=image, preset=preset)
         with segpost.use_backend("reference"):
             wanted = refined(job)
-        found[preset] = error(refined(job, method="exact"), wanted)
-    return found
+        errors[preset] = error(refined(job, method="exact"), wanted)
+    return errors
 
 
 def measured(full: bool) -> Extra:

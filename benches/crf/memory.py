@@ -86,18 +86,18 @@ def asked(name: str, contender: str) -> float:
 def measured(full: bool) -> Extra:
     """Every case and contender; `full` or not."""
     del full
-    absent, found = dict[str, str](), dict[str, dict[str, float]]()
+    absent, megabytes = dict[str, str](), dict[str, dict[str, float]]()
     for name in CASES:
-        found[name] = {}
+        megabytes[name] = {}
         for contender in CONTENDERS:
             try:
-                found[name][contender] = asked(name, contender)
+                megabytes[name][contender] = asked(name, contender)
             except Absent as why:
                 absent[f"{contender} ({name})"] = str(why)
-    return Extra(TITLE, table(found, absent), [], found)
+    return Extra(TITLE, table(megabytes, absent), [], megabytes)
 
 
-def table(found: dict[str, dict[str, float]], absent: dict[str, str]) -> str:
+def table(megabytes: dict[str, dict[str, float]], absent: dict[str, str]) -> str:
     """The cases as Markdown."""
     lines = [
         f"### {TITLE}",
@@ -107,11 +107,11 @@ def table(found: dict[str, dict[str, float]], absent: dict[str, str]) -> str:
         f"| image | its result | {' | '.join(CONTENDERS)} |",
         f"|---|--:|{'--:|' * len(CONTENDERS)}",
     ]
-    for name, megabytes in found.items():
+    for name, needed in megabytes.items():
         labels, height, width, _ = CASES[name]
         cells = [
-            f"{1e6 * megabytes[one] / (height * width):.0f} ({megabytes[one]:.0f})"
-            if one in megabytes
+            f"{1e6 * needed[one] / (height * width):.0f} ({needed[one]:.0f})"
+            if one in needed
             else "-"
             for one in CONTENDERS
         ]

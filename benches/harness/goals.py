@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from benches.baselines import (
     with_cython,
+    with_halide,
     with_numpy,
+    with_openvino,
     with_pycocotools,
     with_pydensecrf,
     with_torch,
@@ -137,6 +139,17 @@ LIMITS = (  # one a thread
 )
 
 
+def stronger(goal: Goal, result: Result) -> str:
+    """The rival that is faster than the goal's, and whether the goal holds beside it too."""
+    if goal.most or goal.over.startswith((OURS, "floor")):
+        return ""
+    rival = result.strongest()
+    ratio = result.ratio(rival, goal.under) if rival else None
+    if rival in (None, goal.over) or ratio is None:
+        return ""
+    return f"{figure(ratio)}, {'reached' if ratio >= goal.wanted else 'missed'}: {rival}"
+
+
 def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
     """Every goal that these results say something about."""
     by_title = {result.job.title: result for result in results}
@@ -145,6 +158,7 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
         if goal.title not in by_title:
             continue
         ratio = by_title[goal.title].ratio(goal.over, goal.under)
+        beside = stronger(goal, by_title[goal.title])
         cold = by_title[goal.title].cold_ratio(goal.over, goal.under)
         verdict = "absent"
         if ratio is not None:
@@ -155,7 +169,7 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
             wanted += f" (aim {goal.aim:g})"
         lines.append(
             f"| {goal.title} | {goal.over} / {goal.under} | {wanted} "
-            f"| {figure(ratio)} | {figure(cold)} | {verdict} |"
+            f"| {figure(ratio)} | {figure(cold)} | {verdict} | {beside} |"
         )
     for limit in LIMITS:
         if limit.title in by_title:
@@ -165,13 +179,14 @@ def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
                 verdict = "yes" if megabytes <= limit.wanted else "no"
             lines.append(
                 f"| {limit.title} | extra MB of {limit.name} | ≤ {limit.wanted:g} "
-                f"| {figure(megabytes)} | | {verdict} |"
+                f"| {figure(megabytes)} | | {verdict} | |"
             )
     lines += [line for extra in extras for line in extra.goals]
     if not lines:
         return ""
-    names = ("job", "ratio", "wanted", "this run", "after others", "reached")
-    head = f"## goals\n\n| {' | '.join(names)} |\n|---|---|--:|--:|--:|---|"
+    names = ["job", "ratio", "wanted", "this run", "after others", "reached"]
+    names.append("beside the strongest rival")
+    head = f"## goals\n\n| {' | '.join(names)} |\n|---|---|--:|--:|--:|---|---|"
     return "\n".join([head, *lines])
 
 
@@ -179,6 +194,7 @@ def photographs(results: Iterable[Result]) -> str:
     """The real logits in one table: how many cells are mixed, and the ratios."""
     rivals = {"eager argmax": EAGER_ARGMAX, "eager max": EAGER_MAX}
     rivals |= {"compile": COMPILED_ARGMAX, "OpenCV HWC": HWC}
+    rivals |= {"OpenVINO": with_openvino.COLORS, "Halide": with_halide.LABELS}
     lines = []
     for result in results:
         if not result.job.title.startswith("real"):
@@ -193,5 +209,32 @@ def photographs(results: Iterable[Result]) -> str:
         return ""
     names = [f"{name} / ours" for name in rivals]
     names += ["eager argmax / our Numba", "compile / our Numba"]
-    head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |"
-    return "\n".join(["## real logits, in short", "", head, "|---" + "|--:" * 8 + "|", *lines, ""])
+    head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |\n|---"
+    head += "|--:" * (len(names) + 2) + "|"
+    return "\n".join(["## real logits, in short", "", head, *lines, ""])
+
+
+def hardest(results: Iterable[Result]) -> str:
+    """Each rival's ratio on the usual scene, and the worst of all scenes that are upsampled."""
+    made = list(results)
+    lines = []
+    for task, usual in (("labels", "labels (b)"), ("labels+color", "labels + RGB (b)")):
+        scenes_of = [one for one in made if one.job.task == task and one.job.size is not None]
+        names = dict.fromkeys(name for one in scenes_of for name in one.timings)
+        for name in names:
+            ratios = [(ratio, one) for one in scenes_of if (ratio := one.ratio(name)) is not None]
+            if name.startswith((OURS, "floor")) or len(ratios) < 2:
+                continue
+            worst, where = min(ratios, key=lambda pair: pair[0])
+            known = {one.job.title: ratio for ratio, one in ratios}
+            mixed = 1 - scenes.uniform_share(where.job.logits)
+            lines.append(
+                f"| {name} | {figure(known.get(usual))} | {figure(worst)} "
+                f"| {where.job.title} | {mixed:.1%} |"
+            )
+    if not lines:
+        return ""
+    head = "| rival | its ratio on scene (b) | worst ratio | on | mixed cells |"
+    return "\n".join(
+        ["## the worst scene of each rival", "", head, "|---|--:|--:|---|--:|", *lines]
+    )

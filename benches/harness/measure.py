@@ -31,7 +31,9 @@ from benches.harness.jobs import Absent, Contender, Job, Run, entries
 QUICK = 0.05  # seconds: a call below this is repeated
 VISIT = 0.03  # seconds of repeated calls a visit
 PATIENCE = 20  # seconds until a fork that measures memory is given up
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREAD_VARIABLES = tuple(
+    f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "TVM", "RAYON")
+)
 
 
 @dataclass

@@ -24,6 +24,12 @@ PACKAGES = (
     "scikit-learn",
     "opencv-python-headless",
     "onnxruntime",
+    "openvino",
+    "halide",
+    "ai-edge-litert",
+    "apache-tvm",
+    "MNN",
+    "ncnn",
     "cython",
     "pillow",
     "pydensecrf",
@@ -61,6 +67,11 @@ class Result:
         theirs, own = self.ms(rival), self.ms(ours)
         return None if theirs is None or own is None else theirs / own
 
+    def strongest(self) -> str | None:
+        """The fastest contender that is not segpost."""
+        rivals = [one for name, one in self.timings.items() if not name.startswith((OURS, "floor"))]
+        return min(rivals, key=lambda one: one.ms).name if rivals else None
+
     def cold_ratio(self, rival: str, ours: str) -> float | None:
         """The same for the first call after other contenders."""
         theirs, own = self.timings.get(rival), self.timings.get(ours)
@@ -87,7 +98,7 @@ def measured(job: Job, rounds: int, *, check: bool = True) -> Result:
 
 
 def describe(job: Job) -> str:
-    """Shapes, and how much of the logits' grid is uniform."""
+    """Shapes, and how many cells of the logits' grid are mixed."""
     if job.probabilities.size:
         sizes = " x ".join(str(n) for n in job.probabilities.shape)
         text = f'{sizes} float32 probabilities, {job.iterations} iterations, preset "{job.preset}"'
@@ -105,8 +116,8 @@ def describe(job: Job) -> str:
     if job.axis == -1:
         text = f"{height} x {width} x {classes} {job.kind}"
     if job.size is not None:
-        share = scenes.uniform_share(job.logits)
-        text += f" to {job.height} x {job.width}; {share:.1%} of the cells are uniform"
+        share = 1 - scenes.uniform_share(job.logits)
+        text += f" to {job.height} x {job.width}; {share:.1%} of the cells are mixed"
     return f"{text}. {job.note}".strip()
 
 

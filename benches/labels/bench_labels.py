@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benches.baselines import with_halide, with_openvino
 from benches.baselines.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX
 from benches.harness import scenes
 from benches.harness.jobs import OURS, Array, Job
@@ -22,6 +23,8 @@ BRIEF = (
     EAGER_ARGMAX,
     COMPILED_ARGMAX,
     "OpenCV: resize of (H, W, C), np.argmax(-1)",
+    with_openvino.LABELS,
+    with_halide.LABELS,
 )
 
 

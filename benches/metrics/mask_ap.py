@@ -99,7 +99,7 @@ def indexed(library: Any, data: DataSet) -> tuple[Any, Any]:
     """The annotations and results of a library with pycocotools' classes."""
     height, width = SIZE
     rows = [{**row, "image_id": k} for k, rows in data.target.items() for row in rows]
-    found = [{**row, "image_id": k} for k, rows in data.preds.items() for row in rows]
+    guesses = [{**row, "image_id": k} for k, rows in data.preds.items() for row in rows]
     truth = library.COCO()
     truth.dataset = {
         "info": {},
@@ -108,7 +108,7 @@ def indexed(library: Any, data: DataSet) -> tuple[Any, Any]:
         "annotations": [{**row, "id": 1 + k} for k, row in enumerate(rows)],
     }
     truth.createIndex()
-    return truth, truth.loadRes(copy.deepcopy(found))
+    return truth, truth.loadRes(copy.deepcopy(guesses))
 
 
 def theirs(coco: str, evaluator: tuple[str, str], data: DataSet) -> Callable[[], Numbers]:
@@ -122,6 +122,38 @@ def theirs(coco: str, evaluator: tuple[str, str], data: DataSet) -> Callable[[],
             evaluation = getattr(need(module), name)(truth, results, "segm")
             evaluation.evaluate()
             evaluation.accumulate()
+            evaluation.summarize()
+        return tuple(evaluation.stats[:12])
+
+    return run
+
+
+def by_hotcoco(library: Any, data: DataSet) -> Callable[[], Numbers]:
+    """The 12 numbers of hotcoco, whose annotations are indexed before; its codes are text."""
+    height, width = SIZE
+
+    def listed(rows: Rows) -> list[dict[str, Any]]:
+        every = [{**row, "image_id": k} for k, of_image in rows.items() for row in of_image]
+        for number, row in enumerate(every, 1):
+            code = row["segmentation"]
+            row["id"] = number
+            row["segmentation"] = {"size": code["size"], "counts": code["counts"].decode()}
+        return every
+
+    truth = library.COCO(
+        {
+            "images": [{"id": k, "height": height, "width": width} for k in data.target],
+            "categories": [{"id": k, "name": str(k)} for k in range(CLASSES)],
+            "annotations": listed(data.target),
+        }
+    )
+    results = truth.load_res(listed(data.preds))
+
+    def run() -> Numbers:
+        evaluation = library.COCOeval(truth, results, "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        with contextlib.redirect_stdout(io.StringIO()):
             evaluation.summarize()
         return tuple(evaluation.stats[:12])
 
@@ -142,6 +174,9 @@ def rows_of(data: DataSet) -> Iterator[tuple[str, Callable[[], Numbers]]]:
     if optional("faster_coco_eval") is not None:
         evaluator = "faster_coco_eval", "COCOeval_faster"
         yield "faster-coco-eval: the same", theirs("faster_coco_eval", evaluator, data)
+    hotcoco = optional("hotcoco")
+    if hotcoco is not None:
+        yield "hotcoco: the same", by_hotcoco(hotcoco, data)
 
 
 def as_run(call: Callable[[], Numbers]) -> Run:

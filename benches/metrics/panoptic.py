@@ -275,9 +275,9 @@ def as_run(call: Callable[[], int]) -> Run:
 def show(title: str, rows: list[Row], rounds: int) -> None:
     """Check that matches are equal, and print a table."""
     matches = {name: call() for name, call in rows}
-    found = {count for name, count in matches.items() if count >= 0 and name != SLOW}
+    counts = {count for name, count in matches.items() if count >= 0 and name != SLOW}
     pairs = [matches[name] for name in (SLOW, "segpost, pairs of int64") if name in matches]
-    assert len(found - {*pairs}) <= 1, matches
+    assert len(counts - {*pairs}) <= 1, matches
     assert len({*pairs}) <= 1, matches
     contenders = [Contender(name, as_run(call)) for name, call in rows]
     timings = interleave(contenders, rounds)

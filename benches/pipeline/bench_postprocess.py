@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benches.baselines import with_halide, with_openvino
 from benches.baselines.ours import AVX2, BYTES, FAST, NUMBA
-from benches.baselines.with_onnxruntime import SOFTMAX
-from benches.baselines.with_torch import COMPILED_SOFTMAX, EAGER_SOFTMAX
+from benches.baselines.with_onnxruntime import POWERS, SOFTMAX
+from benches.baselines.with_torch import COMPILED_POWERS, COMPILED_SOFTMAX, EAGER_SOFTMAX
 from benches.harness import scenes
 from benches.harness.jobs import OURS, SPREAD, Array, Job
 from benches.harness.pytest_support import parametrized, run_benchmark
@@ -24,7 +25,11 @@ BRIEF = (
     AVX2,
     EAGER_SOFTMAX,
     COMPILED_SOFTMAX,
+    COMPILED_POWERS,
     SOFTMAX,
+    POWERS,
+    with_openvino.CONFIDENCE,
+    with_halide.CONFIDENCE,
 )
 SURE = "labels+confidence+color"
 

@@ -78,16 +78,16 @@ def measured(full: bool) -> Extra:
         except (Absent, TypeError) as error:
             absent[kind] = str(error)
     timings = measure.interleave(list(contenders.values()), ROUNDS)
-    found = {key: 1e3 * one.best_ms for key, one in zip(contenders, timings, strict=True)}
+    microseconds = {key: 1e3 * one.best_ms for key, one in zip(contenders, timings, strict=True)}
     rows = [
         {
             "call": name,
             "kind": kind,
-            "total": found[kind, name, "total"],
-            "kernel": found[kind, name, "kernel"],
-            "border": found[kind, name, "total"] - found[kind, name, "kernel"],
+            "total": microseconds[kind, name, "total"],
+            "kernel": microseconds[kind, name, "kernel"],
+            "border": microseconds[kind, name, "total"] - microseconds[kind, name, "kernel"],
         }
-        for kind, name, part in found
+        for kind, name, part in microseconds
         if part == "total"
     ]
     return Extra(TITLE, table(rows, absent), [], {"microseconds": rows, "absent": absent})

@@ -5,15 +5,12 @@ And their refinement by a dense CRF: a real network is surer of itself than the 
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+import segpost
+from benches.baselines import with_halide, with_openvino
 from benches.baselines.ours import NUMBA
 from benches.baselines.ours_crf import FAST, HIGH
 from benches.baselines.with_opencv import HWC
@@ -21,6 +18,8 @@ from benches.baselines.with_pydensecrf import NAME
 from benches.baselines.with_torch import COMPILED_ARGMAX, COMPILED_MAX, EAGER_ARGMAX, EAGER_MAX
 from benches.harness import scenes
 from benches.harness.jobs import CRF, OURS, Absent, Array, Job, need
+from benches.labels.bench_labels import DENSE
+from benches.real.cache import logits_file
 
 ONLY = (
     OURS,
@@ -30,19 +29,21 @@ ONLY = (
     COMPILED_ARGMAX,
     COMPILED_MAX,
     HWC,
+    with_openvino.LABELS,
+    with_openvino.COLORS,
+    with_halide.LABELS,
 )
 REFINING = (OURS, FAST, HIGH, NUMBA, NAME)
-HERE = Path(__file__).parent
 
 
 def jobs(data: Path) -> list[Job]:
     """Every photograph at 1/8 and at 1/4 of its size."""
     try:
-        sizes = {name: size_of(data / name) for name in names(logits_file(data))}
+        sizes = {name: size_of(data / name) for name in names(logits_file("network", data))}
     except Absent as error:
         raise ImportError(str(error)) from error
     made = []
-    with np.load(logits_file(data)) as file:
+    with np.load(logits_file("network", data)) as file:
         for stride in (8, 4):
             for name, size in sizes.items():
                 key = f"{name}/{stride}"
@@ -56,6 +57,28 @@ def jobs(data: Path) -> list[Job]:
                 )
         for name in sizes:
             made += refinements(data / name, file[f"{name}/8"])
+    return made
+
+
+def hard_jobs(data: Path | None) -> list[Job]:
+    """Labels of 150 classes that compete, of outputs at 1/4 to 1/32 of the pictures' sizes."""
+    try:
+        file = logits_file("many_classes", data)
+    except Absent as error:
+        raise ImportError(str(error)) from error
+    made = []
+    with np.load(file) as logits:
+        for key in logits.files:
+            name, _, stride = key.rpartition("/")
+            if stride == "size":
+                size = tuple(logits[f"{name}/size"].tolist())
+                continue
+            values = logits[key]
+            note = f"Mean confidence {segpost.softmax(values).max(axis=0).mean():.3f}."
+            title = f"150 classes: {Path(name).stem}, stride {stride}"
+            made.append(
+                Job(title, "labels", values, size, "ade20k", only=(*ONLY, DENSE), note=note)
+            )
     return made
 
 
@@ -88,24 +111,3 @@ def size_of(image: Path) -> tuple[int, int]:
     """(height, width)."""
     width, height = need("PIL.Image").open(image).size
     return height, width
-
-
-def logits_file(data: Path) -> Path:
-    """The logits of every photograph; the network is fitted where they are not there yet."""
-    need("torch")
-    content = hashlib.sha256((HERE / "real_network.py").read_bytes())
-    for image in sorted(data.iterdir()):
-        content.update(image.name.encode())
-    folder = Path(os.environ.get("SEGPOST_BENCH_CACHE", tempfile.gettempdir()))
-    file = folder / f"segpost-bench-logits-{content.hexdigest()[:16]}.npz"
-    if not file.exists():
-        print("fitting a network to the photographs: some minutes", file=sys.stderr, flush=True)
-        part = file.with_suffix(f".{os.getpid()}.part")
-        subprocess.run(
-            [sys.executable, "-m", "benches.real.network", str(data.resolve()), str(part)],
-            cwd=HERE.parent,
-            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
-            check=True,
-        )
-        part.replace(file)
-    return file

@@ -7,19 +7,15 @@ process, whatever threads a framework has; rounds are interleaved.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benches.harness import measure
+from benches.harness import measure, works
 from benches.harness.jobs import Contender
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "runtimes"
 NAMES = (
     "torchvision_deeplab",
     "smp_deeplab",
@@ -62,19 +58,12 @@ def described(output: Any) -> str:
 
 def main() -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benches.runtimes")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    sys.argv = sys.argv[:1]  # the examples have arguments of their own
-    sys.path.insert(0, str(EXAMPLES))
+    options = works.make_parser("python -m benches.runtimes", 15).parse_args()
     measure.one_thread()
-    shared = importlib.import_module("stand_in")
-    shared.declare_operators()
-    image = shared.photograph(384, 576)
+    image = works.example_networks().photograph(384, 576)
     print("| network | output | own, ms | segpost, ms | own / segpost | labels that differ |")
     print("|---|---|--:|--:|--:|--:|")
-    found = {}
+    times = {}
     for name in NAMES:
         try:
             contenders, what, differing = calls(name, image)
@@ -83,14 +72,13 @@ def main() -> int:
             continue
         own, ours = measure.interleave(contenders, options.rounds)
         ratio = own.best_ms / ours.best_ms
-        found[name] = {"own_ms": own.best_ms, "segpost_ms": ours.best_ms, "differing": differing}
+        times[name] = {"own_ms": own.best_ms, "segpost_ms": ours.best_ms, "differing": differing}
         print(
             f"| {name} | {what} | {own.best_ms:.2f} | {ours.best_ms:.2f} | {ratio:.1f} | "
             f"{differing} |",
             flush=True,
         )
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    works.write_numbers(options.json, times)
     return 0
 
 

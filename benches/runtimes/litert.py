@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import re
 import statistics
 import subprocess
@@ -21,54 +20,20 @@ from typing import Any
 import numpy as np
 
 import segpost
+from benches.harness import works
 from benches.harness.jobs import need
+from benches.harness.litert_graph import Graph
 from benches.runtimes.operators import SIZES, Sizes, logits_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "litert"
 
 
-def append_standard(maker: Any, model: Any, size: tuple[int, int]) -> None:
+def append_standard(model: Any, size: tuple[int, int]) -> None:
     """RESIZE_BILINEAR, ARG_MAX and CAST behind the logits."""
-    schema = importlib.import_module("ai_edge_litert.schema_py_generated")
-    graph = model.subgraphs[0]
-    images, _, _, classes = graph.tensors[0].shape
-
-    def append(name: str, shape: list[int], kind: int, content: np.ndarray | None = None) -> int:
-        tensor = maker.make_tensor(name, shape, kind)
-        if content is not None:
-            buffer = schema.BufferT()
-            buffer.data = list(content.astype(np.int32).tobytes())
-            tensor.buffer = len(model.buffers)
-            model.buffers.append(buffer)
-        graph.tensors.append(tensor)
-        return len(graph.tensors) - 1
-
-    def run(name: str, inputs: list[int], output: int, version: int, options: Any) -> None:
-        code, node = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
-        code.version = version
-        node.opcodeIndex, node.inputs, node.outputs = len(model.operatorCodes), inputs, [output]
-        kind = type(options).__name__.removesuffix("T")
-        node.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-        node.builtinOptions = options
-        model.operatorCodes.append(code)
-        graph.operators.append(node)
-
-    kinds = schema.TensorType
-    full = append("full", [2], kinds.INT32, np.array(size))
-    axis = append("axis", [1], kinds.INT32, np.array([3]))
-    resized = append("resized", [images, *size, classes], kinds.FLOAT32)
-    best = append("best", [images, *size], kinds.INT32)
-    labels = append("labels", [images, *size], kinds.UINT8)
-    resize, arg_max, cast = (
-        schema.ResizeBilinearOptionsT(), schema.ArgMaxOptionsT(), schema.CastOptionsT()
-    )  # fmt: skip
-    resize.halfPixelCenters = True
-    arg_max.outputType, cast.inDataType, cast.outDataType = kinds.INT32, kinds.INT32, kinds.UINT8
-    run("RESIZE_BILINEAR", [0, full], resized, 3, resize)
-    run("ARG_MAX", [resized, axis], best, 1, arg_max)
-    run("CAST", [best], labels, 1, cast)
-    graph.outputs = [labels]
+    graph = Graph(model)
+    classes = graph.graph.tensors[0].shape[3]
+    labels = graph.arg_max(graph.resize(0, size, classes), size)
+    graph.graph.outputs = [graph.cast_to_bytes(labels, size)]
 
 
 def time_once(
@@ -92,7 +57,7 @@ def print_row(
     logits = np.ascontiguousarray(logits_of(kind, sizes).transpose(0, 2, 3, 1))
     paths = [folder / "standard.tflite", folder / "segpost.tflite"]
     standard, ours = maker.make_logits(logits.shape), maker.make_logits(logits.shape)
-    append_standard(maker, standard, sizes.size)
+    append_standard(standard, sizes.size)
     maker.append_argmax(ours, sizes.size)
     for model, path in zip((standard, ours), paths, strict=True):
         maker.write_model(model, path)
@@ -122,7 +87,7 @@ def main() -> int:
     need("ai_edge_litert")
     sys.path.insert(0, str(EXAMPLE))
     maker = importlib.import_module("make_model")
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}\n")
+    print(f"{works.load()}\n")
     print("| logits | labels of | standard, ms | segpost, ms | ratio | differ |")
     print("|---|---|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:

@@ -8,9 +8,7 @@ drawn regions, "noise" are blocks of 8 x 8 logits with noise of 1.5, "independen
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import os
 import sys
 import tempfile
@@ -22,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import segpost
-from benches.harness import measure, scenes
-from benches.harness.jobs import Contender, need
+from benches.harness import measure, scenes, works
+from benches.harness.jobs import Absent, Contender, need
 from segpost.runtimes import library
 
 Graph = Callable[[], np.ndarray]
@@ -190,13 +188,17 @@ def torch_pairs(sizes: Sizes, logits: np.ndarray, folder: Path | None) -> Iterat
 def pairs(
     sizes: Sizes, logits: np.ndarray, folder: Path | None, runtimes: list[str]
 ) -> Iterator[Pair]:
-    """All runtimes that are installed."""
-    if "onnxruntime" in runtimes:
-        yield from onnxruntime_pairs(sizes, logits)
-    if "openvino" in runtimes:
-        yield from openvino_pairs(sizes, logits)
-    if "torch" in runtimes:
-        yield from torch_pairs(sizes, logits, folder)
+    """All runtimes that are installed and have segpost's operators."""
+    made = {
+        "onnxruntime": onnxruntime_pairs(sizes, logits),
+        "openvino": openvino_pairs(sizes, logits),
+        "torch": torch_pairs(sizes, logits, folder),
+    }
+    for name in runtimes:
+        try:
+            yield from made[name]
+        except (FileNotFoundError, Absent) as error:
+            print(f"left out: {error}", file=sys.stderr)
 
 
 def call_once(graph: Graph) -> tuple[np.ndarray]:
@@ -206,16 +208,14 @@ def call_once(graph: Graph) -> tuple[np.ndarray]:
 
 def main() -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benches.runtimes.operators")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = works.make_parser("python -m benches.runtimes.operators", 9)
     parser.add_argument("--aoti", type=Path, metavar="FOLDER", help="compile, and keep packages")
     parser.add_argument("--only", nargs="*", choices=("onnxruntime", "openvino", "torch"))
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     measure.one_thread()
     chosen = options.only or ["onnxruntime", "openvino", "torch"]
     installed = [name for name in chosen if importlib.util.find_spec(name)]
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}\n")
+    print(f"{works.load()}\n")
     print("| runtime | logits | labels of | standard, ms | segpost, ms | ratio | differ |")
     print("|---|---|---|--:|--:|--:|--:|")
     ratios: dict[str, float] = {}
@@ -240,8 +240,7 @@ def main() -> int:
                     f"{slow.ms / fast.ms:.1f} | {differing} |",
                     flush=True,
                 )
-    if options.json:
-        options.json.write_text(json.dumps(ratios, indent=1) + "\n", encoding="utf-8")
+    works.write_numbers(options.json, ratios)
     return 0
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from benches.harness import measure
+from benches.harness import measure, works
 from benches.harness.jobs import Contender, need
 from benches.runtimes.operators import SIZES, Sizes, logits_of
 
@@ -146,7 +145,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     measure.one_thread()
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}\n")
+    print(f"{works.load()}\n")
     print("| runtime | logits | labels of | order | ms | first order / this one | differ |")
     print("|---|---|---|---|--:|--:|--:|")
     for sizes in SIZES:

@@ -75,6 +75,22 @@ def test_a_run_of_the_module_is_read_as_before(compare: ModuleType) -> None:
     assert compare.ratios({"a": {"rival": 3.5}}) == {"a": {"rival": 3.5}}
 
 
+def test_a_page_of_results_keeps_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is above the mark stays; without a mark the title does."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    everything = importlib.import_module("benches.everything")
+    page = tmp_path / "tables.md"
+    page.write_text("# Title\n\nold numbers\n")
+    everything.write_page(page, ["first"])
+    assert page.read_text() == f"# Title\n\n{everything.MARK}\n\nfirst"
+    page.write_text(f"# Title\n\nWhat is not fair.\n\n{everything.MARK}\n\nfirst")
+    everything.write_page(page, ["second", "third"])
+    assert page.read_text() == (
+        f"# Title\n\nWhat is not fair.\n\n{everything.MARK}\n\nsecond\nthird"
+    )
+    assert all((everything.RESULTS / f"{name}.md").is_file() for name in everything.PAGES)
+
+
 @pytest.mark.slow
 def test_own_rows_need_no_rival(tmp_path: Path) -> None:
     """One row: its ratio is saved, the options have effect, and no other library is imported."""

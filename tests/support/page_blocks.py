@@ -43,6 +43,7 @@ INSTALLERS = (
     "python -m pytest",
     "python -m benches",
     "python -m benches.compare",
+    "python -m benches.everything",
     "python -m benches.evaluation.engines",
     "python -m benches.evaluation.reliability",
     "python -m benches.evaluation.simulation",
