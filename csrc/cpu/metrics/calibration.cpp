@@ -62,7 +62,7 @@ bool launch_calibration(const CalibrationJob &job, const CancelToken &cancelled,
     const KernelTable &table = kernels();
     Mutex mutex;
     return run(
-        argmax_tiles(job), cancelled, errors,
+        argmax_tiles(job, work_per_task), cancelled, errors, // a sum is that of its tiles
         [&](const Tile &tile) {
             return TaskMemory(job, tile).bytes() +
                    std::max(argmax_scratch(job, tile), table.calibration_cells_scratch(job, tile));

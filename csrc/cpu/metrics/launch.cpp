@@ -92,7 +92,7 @@ bool launch_confusion_logits(const ConfusionLogitsJob &job, const CancelToken &c
         return part;
     };
     return run(
-        argmax_tiles(job.argmax), cancelled, errors,
+        shared_argmax_tiles(job.argmax), cancelled, errors,
         [&](const Tile &tile) {
             return strip_bytes(rect_of(tile)) +
                    std::max(argmax_scratch(job.argmax, tile),

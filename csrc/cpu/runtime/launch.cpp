@@ -33,7 +33,7 @@ bool launch_argmax(const ArgmaxJob &job, CellRule rule, const CancelToken &cance
     const KernelTable &table = kernels();
     const bool cells = job.resample && job.confidence.data, has_overlay = job.overlay.out.data;
     return run(
-        argmax_tiles(job), cancelled, errors,
+        shared_argmax_tiles(job), cancelled, errors,
         [&](const Tile &tile) {
             return std::max({argmax_scratch(job, tile),
                              cells ? table.confidence_cells_scratch(job, tile) : 0,
@@ -75,7 +75,7 @@ bool launch_ranking(const RankingJob &job, const CancelToken &cancelled, LogitEr
     const KernelTable &table = kernels();
     const bool ranks = job.entropy.data || job.margin.data || job.top; // else confidence alone
     return run(
-        argmax_tiles(job), cancelled, errors,
+        shared_argmax_tiles(job), cancelled, errors,
         [&](const Tile &tile) {
             return ranks ? table.ranking_cells_scratch(job, tile)
                          : table.confidence_cells_scratch(job, tile);

@@ -23,7 +23,7 @@ inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
 }
 
 // The budget of a task where all of them compute so many values: as many tasks for each thread, of
-// which none is much shorter. Results do not depend on it.
+// which none is much shorter.
 inline std::int64_t share_of_work(std::int64_t values) {
     const std::int64_t threads = num_threads();
     if (threads == 1) return work_per_task;
@@ -147,23 +147,27 @@ inline std::vector<Rows> split_rows(const LabelView &map, std::int64_t row_cost)
     return items;
 }
 
-// argmax in tiles: what launch_argmax and everything that counts labels on the way are made of.
-inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job) {
+// argmax in tiles of so much work: what launch_argmax and everything that counts labels on the way
+// are made of.
+inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job, std::int64_t work) {
     const std::int64_t classes = job.classes();
-    if (!job.resample) {
-        const std::int64_t work =
-            share_of_work(job.logits.n * classes * job.logits.h * job.logits.w);
-        const std::int64_t budget = std::min(work, classes * pixels_per_task);
+    if (!job.resample)
         return split(job.logits.n, job.logits.h, job.logits.w,
-                     per_task(budget, classes * job.logits.w), job.logits.w);
-    }
+                     per_task(std::min(work, classes * pixels_per_task), classes * job.logits.w),
+                     job.logits.w);
     // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
     // cheap.
     const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
     const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
-    const std::int64_t work = share_of_work(job.logits.n * classes * job.y.n_out * job.x.n_out);
     return split_cells(job.logits.n, job.y, job.x.cells(), per_task(work, classes * columns),
                        column_step);
+}
+
+// The same, for results that do not depend on the tiles.
+inline std::vector<Tile> shared_argmax_tiles(const ArgmaxJob &job) {
+    const std::int64_t pixels =
+        job.resample ? job.y.n_out * job.x.n_out : job.logits.h * job.logits.w;
+    return argmax_tiles(job, share_of_work(job.logits.n * job.classes() * pixels));
 }
 
 // Tiles of volumes of which `channels` are in memory at once.
