@@ -92,6 +92,18 @@ def test_the_argument_is_named_and_the_cure(
         segpost.overlay(make(), np.zeros((4, 4), np.uint8), "voc")
 
 
+def test_the_address_of_a_fake_tensor_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch warns of it, and the warning may be an error."""
+
+    def never(*args: Any) -> Any:
+        raise AssertionError("asked")
+
+    tensor = fake()
+    monkeypatch.setattr(type(tensor), "data_ptr", never)
+    with pytest.raises(TypeError, match="^logits is a FakeTensor"):
+        segpost.argmax(tensor)
+
+
 @pytest.mark.parametrize("transform", ["vmap", "grad", "functionalize", "jvp"])
 @pytest.mark.filterwarnings("ignore")  # of torch, on its own imports
 def test_transforms_of_functions_are_refused(transform: str) -> None:

@@ -97,9 +97,48 @@ def test_what_is_no_start_is_refused() -> None:
         ValueError, match="1 NaN or infinite values, first at image 0, label 2, y 3"
     ):
         crf.refine(p, image, previous=wrong)
-    with pytest.raises(ValueError, match=r"values from -?\d.* no probabilities"):
+    with pytest.raises(ValueError, match=r"values from -\d.*, 4\d\d bad, first at image 0"):
         crf.refine(p, image, previous=np.log(p))
     crf.refine(p, image, previous=segpost.softmax(np.log(p)))  # the cure
+
+
+def test_sums_over_the_labels_are_1() -> None:
+    """Zeros, ones and scores of sigmoids are no start."""
+    p, image = problem()
+    crf = DenseCRF(**SMALL)
+    for start, first in ((np.zeros_like(p), 0), (np.ones_like(p), 4), (0.5 * p, 0.5)):
+        with pytest.raises(ValueError, match=rf"108 of 108 pixels, first {first} at image 0, y 0"):
+            crf.refine(p, image, previous=start)
+    large = np.full((2, 300, 400), 0.5, np.float32)
+    large[:, 200:] = 0.1
+    with pytest.raises(ValueError, match=r"first 0\.2 at image 0, y 200, x 0"):
+        DenseCRF(bilateral=None).refine(np.full_like(large, 0.5), previous=large)
+
+
+def test_results_and_labels_have_their_own_cures() -> None:
+    """The result of a refinement has probabilities; a map of labels is not cast."""
+    p, image = problem()
+    crf = DenseCRF(**SMALL)
+    result = crf.refine(p, image)
+    with pytest.raises(TypeError, match=r"got Refinement; pass previous\.probabilities"):
+        crf.refine(p, image, previous=result)
+    crf.refine(p, image, previous=result.probabilities)  # the cure
+    with pytest.raises(TypeError, match="got labels of uint8; pass those that refine returned"):
+        crf.refine(p, image, previous=result.labels)
+    with pytest.raises(TypeError, match=r"trace must be True or False, got ndarray: .* previous="):
+        crf.refine(p, image, p)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="trace must be True or False, got 'no'"):
+        crf.refine(p, image, trace="no")  # type: ignore[call-overload]
+
+
+def test_a_start_of_torch() -> None:
+    """Its cure is torch's."""
+    torch = pytest.importorskip("torch")
+    p, image = problem()
+    crf, double = DenseCRF(**SMALL), torch.from_numpy(p).double()
+    with pytest.raises(TypeError, match=r"got float64; pass previous\.float\(\)"):
+        crf.refine(p, image, previous=double)
+    crf.refine(p, image, previous=double.float())  # the cure
 
 
 def test_a_start_for_a_map_of_labels(backend: str) -> None:

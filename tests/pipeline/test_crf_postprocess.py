@@ -68,7 +68,7 @@ def test_other_logits(backend: str) -> None:
 @pytest.mark.parametrize(
     ("logits", "options", "error", "message"),
     [
-        (LOGITS, {"crf": "voc"}, ValueError, "name must be one of 'pydensecrf', 'deeplab'"),
+        (LOGITS, {"crf": "voc"}, ValueError, "crf must be one of 'pydensecrf', 'deeplab'"),
         (LOGITS, {"crf": 10}, TypeError, "crf must be a DenseCRF or the name of a preset, got 10"),
         (LOGITS, {"crf": DenseCRF(unary="logits")}, ValueError, "crf has unary='logits', but post"),
         (LOGITS, {"crf": DenseCRF(volume=True)}, ValueError, "crf has volume=True"),

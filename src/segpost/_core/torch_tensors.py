@@ -17,7 +17,8 @@ def describe_missing_memory(torch: Any, tensor: Any) -> str | None:
     tensor : torch.Tensor
         Of any layout and any device.
     """
-    if not tensor.is_nested and _lies_in_storage(tensor):
+    has_address = not hasattr(tensor, "fake_mode")  # torch warns of a look at one that has none
+    if has_address and not tensor.is_nested and _lies_in_storage(tensor):
         return None
     if tensor.device.type == "meta":
         return (
@@ -40,7 +41,7 @@ def describe_missing_memory(torch: Any, tensor: Any) -> str | None:
     kind = type(tensor)
     if hasattr(tensor, "full_tensor"):
         return "is a DTensor, of which other processes hold parts; pass .full_tensor()"
-    if hasattr(tensor, "fake_mode"):
+    if not has_address:
         return (
             "is a FakeTensor: it has a shape and no values; call segpost outside FakeTensorMode, "
             "or inside torch.compile and torch.export the operators of segpost.torch"

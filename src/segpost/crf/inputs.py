@@ -236,51 +236,6 @@ def _ranges_of_floats(stack: Array, kind: str, name: str) -> tuple[tuple[Array, 
     return tuple(ranges), errors
 
 
-def as_previous(previous: object, batch: UnaryBatch) -> Array:
-    """Return probabilities to start from as (N, L, D, H, W), without a copy.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not what refining `batch` returns: float32 of its shape, from 0 to 1.
-    """
-    input_array = as_input_array(previous, "previous")
-    array = input_array.array
-    if input_array.kind != "float32":
-        raise TypeError(
-            f"previous must be float32, as refined probabilities are, got {input_array.kind}; "
-            "pass previous.astype('float32')"
-        )
-    if array.shape != batch.shape:
-        raise ValueError(
-            f"previous of shape {array.shape} does not fit {batch.name} of shape "
-            f"{batch.input_array.array.shape}: it must be {batch.shape}, as what refine returns "
-            "for them; start without previous= where the size changes"
-        )
-    stack = batch.as_stack(array)
-    backend = registry.backend(stack)
-    for n in range(batch.num_images if array.size else 0):
-        for z in range(batch.size[0]):
-            bounds, errors = backend.feature_range(stack[n, :, z, ..., None], "float32")
-            low, high = (float(bound) for bound in bounds[:, 0])
-            if errors.count:
-                shape = (batch.num_labels, *batch.size[1:])
-                label, y, x = (int(i) for i in np.unravel_index(errors.first, shape))
-                where = f"label {label}, y {y}, x {x}"
-                if batch.settings.volume:
-                    where = f"label {label}, z {z}, y {y}, x {x}"
-                raise ValueError(
-                    f"previous has {errors.count} NaN or infinite values, first at image {n}, "
-                    f"{where}"
-                )
-            if low < -PROBABILITY_SLACK or high > 1 + PROBABILITY_SLACK:
-                raise ValueError(
-                    f"previous has values from {low:g} to {high:g} in image {n}, which are no "
-                    "probabilities: pass refined ones, or segpost.softmax of logits"
-                )
-    return stack
-
-
 def _raise_misfit(shape: tuple[int, ...], batch: UnaryBatch, name: str) -> NoReturn:
     """Raise an error for a guide of a wrong shape, with what the shape suggests."""
     num_axes = len(batch.map_shape)

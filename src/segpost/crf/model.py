@@ -316,8 +316,9 @@ class DenseCRF(Settings):
             stands for all in an iteration, so it does in the energy before it.
         previous : float32 array of the shape of the refined probabilities, optional
             Where Q starts, in place of softmax(-U): the result for the frame before, say. The
-            model is the same, so that fewer iterations, or a tolerance, give what a fresh start
-            gives after more. It is on the device of `probabilities`, and does not change.
+            model is the same, so that fewer iterations are enough where little has changed; it
+            may end at another fixed point. It is on the device of `probabilities`, and is only
+            read.
 
         Returns
         -------
@@ -341,6 +342,11 @@ class DenseCRF(Settings):
         >>> crf.refine(p, previous=result.probabilities).iterations
         1
         """
+        if not isinstance(trace, bool):
+            got = repr(trace)
+            if hasattr(trace, "shape"):
+                got = f"{type(trace).__name__}: probabilities to start from are previous="
+            raise TypeError(f"trace must be True or False, got {got}")
         solution = solve(self, probabilities, image, trace=trace, previous=previous)
         changes = [[step.change for step in steps[1:]] for steps in solution.steps]
         tolerance = self.tolerance

@@ -14,7 +14,7 @@ from segpost._core.device import context_of
 from segpost._core.memory import check_memory, format_bytes
 from segpost._core.validation import refuse_exchanged, refuse_image_as_labels
 from segpost.crf.batch import PairwiseTerm, UnaryBatch, pairwise_terms_of_image
-from segpost.crf.inputs import as_guide, as_previous, as_unary_batch, warn_of_sigmoids
+from segpost.crf.inputs import as_guide, as_unary_batch, warn_of_sigmoids
 from segpost.crf.pairwise import build_pairwise_terms
 from segpost.crf.settings import Settings
 
@@ -74,7 +74,11 @@ def solve(
     if settings.unary == "labels" and not settings.volume and not is_colored:
         cure = f"pass image= of shape {(*batch.map_shape, 3)}, or refine the maps one by one"
         refuse_image_as_labels(batch.input_array.array, batch.name, batch=cure)
-    start = None if previous is None else as_previous(previous, batch)
+    start = None
+    if previous is not None:
+        from segpost.crf.previous import as_previous  # most calls have none
+
+        start = as_previous(previous, batch)
     warn_of_sigmoids(batch)
     wrap, array = batch.input_array.wrap, batch.input_array.array
     terms, guide_arrays = build_pairwise_terms(batch, guide)

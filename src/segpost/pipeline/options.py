@@ -13,7 +13,7 @@ from segpost._core.logits import resolve_quantization
 from segpost._core.sampling import Grid
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.crf.model import DenseCRF
-from segpost.crf.terms import PresetName
+from segpost.crf.terms import PRESETS, PresetName
 from segpost.labels.volumes import are_volumes, resolve_nearest_axis
 from segpost.pipeline.decoding import DECODINGS, Decoding, check_decoding
 from segpost.pipeline.results import OUTPUTS, Want
@@ -201,7 +201,9 @@ def _as_crf(crf: Any, threshold: object, is_volume: bool) -> DenseCRF:
             "segpost.DenseCRF(volume=True, bilateral={'sigma_xy': 5, 'sigma_rgb': 50, 'weight': "
             "3}), where sigma_rgb is in the units of the image"
         )
-    crf = DenseCRF.preset(cast(PresetName, crf)) if isinstance(crf, str) else crf
+    if isinstance(crf, str):
+        arguments.check_choice(crf, "crf", tuple(PRESETS))
+        crf = DenseCRF.preset(cast(PresetName, crf))
     if not isinstance(crf, DenseCRF):
         raise TypeError(f"crf must be a DenseCRF or the name of a preset, got {crf!r}")
     if crf.unary != "probabilities":
