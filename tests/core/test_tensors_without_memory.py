@@ -100,7 +100,7 @@ def test_the_address_of_a_fake_tensor_is_not_asked_for(monkeypatch: pytest.Monke
 
     tensor = fake()
     monkeypatch.setattr(type(tensor), "data_ptr", never)
-    with pytest.raises(TypeError, match="^logits is a FakeTensor"):
+    with pytest.raises(TypeError, match=r"^logits is a FakeTensor"):
         segpost.argmax(tensor)
 
 

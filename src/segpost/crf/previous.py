@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost._core.suspicious_logits import library_of
 from segpost.crf.batch import UnaryBatch
 from segpost.crf.inputs import PROBABILITY_SLACK
@@ -66,7 +66,7 @@ def _check_values(batch: UnaryBatch, n: int, z: int, values: Array) -> None:
         place = _describe_place(batch, n, z, y, x, f"label {label}, ")
         raise ValueError(f"previous has {errors.count} NaN or infinite values, first at {place}")
     is_outside = low < -PROBABILITY_SLACK or high > 1 + PROBABILITY_SLACK
-    if isinstance(values, DeviceArray):
+    if not context_of(values).on_cpu:
         if is_outside:
             _raise_improbable(f"has values from {low:g} to {high:g} in image {n}")
         return
