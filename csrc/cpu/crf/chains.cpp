@@ -70,7 +70,7 @@ Chains Vertices::chains_along(std::int64_t axis, const VertexParts &parts) const
         for (std::uint32_t p = parts.split_points[part]; p < parts.split_points[part + 1]; ++p) {
             const std::uint32_t i = parts.order.empty() ? p : parts.order[p];
             starts[count] = i;
-            count += !adjacent.follows[i] & (adjacent.after[i] != nobody); // hard to guess
+            count += int{!adjacent.follows[i]} & int{adjacent.after[i] != nobody}; // hard to guess
         }
         for (std::size_t k = 0; k < count; ++k) {
             std::uint32_t at = starts[k];
