@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from web_package import Planes, Refusal, call_web, run_node
+from web_package import Refusal, call_web, run_node
 
 import segpost
 
@@ -105,6 +105,11 @@ REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
         ("argmax", LOGITS[:, :0], {"size": [2, 2]}),
         "ValueError",
         "logits have no pixels to resample",
+    ),
+    (
+        ("postprocess", LOGITS, {"want": []}),
+        "ValueError",
+        'want is empty; it takes any of "labels", "confidence", "probabilities", "color"',
     ),
     (("postprocess", LOGITS, {"want": ["colour"]}), "ValueError", 'want must be one of "labels"'),
     (
@@ -211,6 +216,14 @@ REFUSED: list[tuple[tuple[Any, ...], str, str]] = [
         "TypeError",
         "logits.shape[1] must be an integer, got undefined",
     ),
+    *(
+        (
+            ("evaluate", f"loaded.argmax({{ data: new Float32Array(60), {sides} }})"),
+            "ValueError",
+            "and shape [4, 3, 5] differ; leave out the one that is not meant",
+        )
+        for sides in ("dims: [3, 4, 5], shape: [4, 3, 5]", "dims: [60], shape: [4, 3, 5]")
+    ),
     (
         ("regions", LABELS, {"ignoreIndex": "255"}),
         "TypeError",
@@ -252,39 +265,49 @@ def test_long_values_are_shown_by_their_beginning(web_build: Path) -> None:
     assert f"[{inner}, ... of 99], ... of 99];" in lists.message
 
 
-def test_bad_values_are_counted(web_build: Path) -> None:
-    """Their number and the first place, as in Python."""
-    holes = LOGITS.copy()
-    holes[1, 2, 3] = holes[0, 3, 4] = np.nan
+MOVED = """(() => {
+  const data = new Float32Array(60);
+  structuredClone(data, { transfer: [data.buffer] });
+  return CALL;
+})()"""
+
+
+def test_memory_that_was_transferred_is_refused(web_build: Path) -> None:
+    """Of arguments, also without pixels, and of a source."""
+    answers = call_web(
+        web_build,
+        *(
+            ("evaluate", MOVED.replace("CALL", call))
+            for call in (
+                "loaded.argmax({ data, shape: [3, 4, 5] })",
+                "loaded.argmax({ data: [data, data, data], shape: [3, 0, 5] })",
+                "segpost.load({ source: data })",
+                "segpost.load({ source: data.buffer })",
+            )
+        ),
+    )
+    gone = "has no memory: its buffer was transferred, as by postMessage"
+    array, source = f"logits.data {gone}; transfer a copy, data.slice()", f"source {gone}"
+    for answer, message in zip(answers, (array, array, source, source), strict=True):
+        assert answer[:2] == ("ValueError", message)
+
+
+CLOSED = """(async () => {
+  const closed = await segpost.load({ threads: THREADS });
+  closed.close();
+  return closed.colorize({ data: new Uint8Array(4), shape: [2, 2] }, "voc");
+})()"""
+
+
+def test_a_closed_module_refuses_calls(web_build: Path) -> None:
+    """With threads and without; the others work."""
     calls: list[tuple[Any, ...]] = [
-        ("argmax", holes),
-        ("argmax", holes, {"nan": "propagate"}),
-        ("colorize", LABELS, "voc"),
-        ("colorize", LABELS, [[0, 0, 0], [1, 1, 1]]),
-        ("colorize", np.array([[-1, 0]], np.int32), "voc"),
-        ("colorize", Planes(np.stack([LABELS // 2, LABELS])), "voc"),
-        ("colorize", Planes(np.stack([LABELS // 9, LABELS])), "voc"),
+        ("evaluate", CLOSED.replace("THREADS", threads)) for threads in ("1", "2")
     ]
-    nan, propagated, void, plain, negative, both, second = call_web(web_build, *calls)
-    assert nan == (
-        "BadValuesError",
-        'logits have 2 NaN, first at image 0, y 2, x 3; nan: "propagate" lets the first NaN win',
-        2,
-        13,
-    )
-    np.testing.assert_array_equal(propagated, segpost.argmax(holes, nan="propagate"))
-    assert void == (
-        "BadValuesError",
-        "labels have 1 values outside 0..20 that are not 255, first 99 at image 0, y 1, x 1",
-        1,
-        3,
-    )
-    assert plain[2:] == (2, 2)
-    assert negative[2:] == (1, 0)
-    assert "first 49 at image 0, y 1, x 1" in both.message
-    assert both[2:] == (2, 3)
-    assert "first 99 at image 1, y 1, x 1" in second.message
-    assert second[2:] == (1, 7)
+    *refused, works = call_web(web_build, *calls, ("argmax", LOGITS))
+    for answer in refused:
+        assert answer[:2] == ("ThreadError", "segpost is closed: load() gives a new one")
+    np.testing.assert_array_equal(works, segpost.argmax(LOGITS))
 
 
 def test_memory_that_is_not_there_is_an_error(web_build: Path) -> None:

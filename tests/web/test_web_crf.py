@@ -120,6 +120,37 @@ def test_first_calls_of_modules(web_build: Path) -> None:
     assert len(digests) == 1
 
 
+PIXELS = "must be in 0.0008..1e+30 for 60 x 80 pixels, got"
+BYTES = "must be in 0.00256..1e+30 for bytes, got"
+WEIGHT = "must be above 0 and at most 1000000, got"
+OUT_OF_RANGE = (
+    ("gaussian", "sigma", 1e300, f"gaussian.sigma {PIXELS} 1e+300"),
+    ("gaussian", "sigma", 7e-4, f"gaussian.sigma {PIXELS} 0.0007"),
+    ("bilateral", "sigmaXy", -1, f"bilateral.sigmaXy {PIXELS} -1"),
+    ("bilateral", "sigmaRgb", 1e-30, f"bilateral.sigmaRgb {BYTES} 1e-30"),
+    ("bilateral", "sigmaRgb", 1e31, f"bilateral.sigmaRgb {BYTES} 1e+31"),
+    *(
+        (term, "weight", weight, f"{term}.weight {WEIGHT} {text}; {term}: null leaves the term out")
+        for term in ("gaussian", "bilateral")
+        for weight, text in ((-3, "-3"), (0, "0"), (1e38, "1e+38"))
+    ),
+)
+
+
+def test_the_ends_of_the_ranges_work(web_build: Path) -> None:
+    """The numbers that the errors name."""
+    probabilities, image = scene_of(3)
+    ends = (
+        {"gaussian": {"sigma": 0.0008, "weight": 1e6}, "bilateral": None},
+        {"gaussian": {"sigma": 1e30}, "bilateral": {"sigmaXy": 1e30, "sigmaRgb": 1e30}},
+        {"gaussian": None, "bilateral": {"sigmaXy": 0.0008, "sigmaRgb": 0.00256, "weight": 1e6}},
+    )
+    calls = [("denseCrf", probabilities, image, {"iterations": 1} | end) for end in ends]
+    for found in call_web(web_build, *calls):
+        assert not isinstance(found, Refusal), found
+        np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+
+
 def test_refusals_of_the_dense_crf(web_build: Path) -> None:
     """What came, and the cure."""
     probabilities, image = scene_of(3)
@@ -143,7 +174,11 @@ def test_refusals_of_the_dense_crf(web_build: Path) -> None:
         (
             ("denseCrf", probabilities, image, {"gaussian": {"sigma": 0}}),
             "ValueError",
-            "gaussian.sigma must be positive, got 0",
+            "gaussian.sigma must be in 0.0008..1e+30 for 60 x 80 pixels, got 0",
+        ),
+        *(
+            (("denseCrf", probabilities, image, {term: {name: value}}), "ValueError", text)
+            for term, name, value, text in OUT_OF_RANGE
         ),
         (
             ("denseCrf", probabilities, image, {"bilateral": {"sigma": 2}}),

@@ -48,6 +48,39 @@ def test_regions_are_those_of_python(web_build: Path, dtype: str, threads: int) 
         assert region["image"] == image
 
 
+MANY_REGIONS = """(() => {
+  const data = Int32Array.from({ length: 130000 }, (_, i) => i);
+  const regions = loaded.regions({ data, shape: [500, 260] }, { rle: true });
+  return [regions.length, regions.at(-1)];
+})()"""
+
+
+def test_codes_of_many_regions(web_build: Path) -> None:
+    """More than a call of JavaScript has arguments."""
+    ((count, region),) = call_web(web_build, ("evaluate", MANY_REGIONS))
+    labels = np.arange(130000, dtype=np.int32).reshape(500, 260)
+    assert count == labels.size
+    check_region(region, segpost.regions(labels)[-1])
+
+
+def test_labels_that_a_number_rounds_are_refused(web_build: Path) -> None:
+    """Python has those below 2**63 as they are, and refuses the rest."""
+    top = np.array([[3, 2**53 - 1]], np.uint64)
+    bottom = -top.astype(np.int64)
+    calls = [("regions", labels) for labels in (top, bottom, top + 1, bottom - 1, top * 2048)]
+    above, below, *refused = call_web(web_build, *calls)
+    assert [one["label"] for one in above] == [3, 2**53 - 1]
+    assert [one["label"] for one in below] == [1 - 2**53, -3]
+    for answer, text in zip(refused, (2**53, -(2**53), (2**53 - 1) * 2048), strict=True):
+        assert answer == (
+            "BadValuesError",
+            "labels have 1 values outside -(2**53 - 1)..2**53 - 1, which a number of JavaScript "
+            f"rounds, first {text} at image 0, y 0, x 1",
+            1,
+            1,
+        )
+
+
 def test_regions_that_are_not_wanted_are_left_out(web_build: Path) -> None:
     """Small ones, and a label."""
     labels = np.zeros((5, 8), np.uint8)
@@ -113,18 +146,19 @@ def test_refusals_of_masks_and_regions(web_build: Path) -> None:
         (
             ("binarize", holes),
             "BadValuesError",
-            'flat index 25; nan: "propagate" sets no pixel there',
+            "1 NaN, first at image 0, class 1, y 2, x 3; look for",
         ),
         (
             ("binarize", holes, {"encoding": "rle"}),
             "BadValuesError",
-            'nan: "propagate" sets no pixel',
+            'division by zero in the network; nan: "propagate" sets no pixel there',
         ),
         (
             ("regions", logits),
             "TypeError",
             "labels must be integers, got float32; argmax makes labels",
         ),
+        (("regions", labels, {"rle": "no"}), "TypeError", 'rle must be true or false, got "no"'),
         (("regions", labels, {"areas": 2}), "TypeError", 'regions has no option "areas"'),
     ]
     answers = call_web(web_build, *(call for call, _, _ in calls))

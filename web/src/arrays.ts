@@ -99,6 +99,27 @@ function dtypeOf(value: unknown): DType | undefined {
   return TYPES[(value as unknown as Record<symbol, string>)[Symbol.toStringTag] ?? ""];
 }
 
+/** Whether the memory of an array went elsewhere, as by `postMessage`. */
+export function isDetached(array: ArrayBufferView | ArrayBufferLike): boolean {
+  if (array.byteLength > 0) return false;
+  try {
+    new Uint8Array(ArrayBuffer.isView(array) ? array.buffer : array);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** The lengths of the axes: `dims` of a tensor of onnxruntime-web, `shape` of others. */
+function sidesOf({ dims, shape }: ArrayLike, name: string): unknown {
+  if (!Array.isArray(dims) || !Array.isArray(shape)) return dims ?? shape;
+  if (dims.length !== shape.length || dims.some((side, i) => side !== shape[i]))
+    throw new ValueError(
+      `${name}: dims ${show(dims)} and shape ${show(shape)} differ; leave out the one that is not meant`,
+    );
+  return dims;
+}
+
 /** Checks an array that a caller passes. */
 export function asInput(value: ArrayLike, name: string): InputArray {
   if (typeof value !== "object" || value === null || !("data" in value))
@@ -110,7 +131,7 @@ export function asInput(value: ArrayLike, name: string): InputArray {
     throw new TypeError(
       `${name}.data is a function; {data: await ${name}.data(), shape: ${name}.shape}`,
     );
-  const sides = value.dims ?? value.shape;
+  const sides = sidesOf(value, name);
   if (sides === undefined)
     throw new TypeError(`${name} has no shape: {data, shape: [C, h, w]}, got ${show(value)}`);
   if (!Array.isArray(sides))
@@ -125,6 +146,10 @@ export function asInput(value: ArrayLike, name: string): InputArray {
   if (first === undefined || found.some((one) => one !== first))
     throw new TypeError(
       `${name}.data must be a typed array, or a list of them of one type, got ${show(value.data)}`,
+    );
+  if (parts.some(isDetached))
+    throw new ValueError(
+      `${name}.data has no memory: its buffer was transferred, as by postMessage; transfer a copy, data.slice()`,
     );
   const dtype = value.type === "float16" && first === "uint16" ? "float16" : first;
   const elements = shape.reduce((product, side) => product * side, 1);

@@ -9,9 +9,12 @@ import { Output } from "./output.js";
 const OPTIONS_BYTES = 56; // segpost_crf_options
 const QUALITIES = ["default", "fast", "high", "exact"] as const;
 const NO_TERM = -1;
+const [LEAST_SIGMA, MOST_SIGMA] = [1e-30, 1e30];
+const REACH = 100000; // sigmas from one end of the values to the other
+const MOST_WEIGHT = 1e6;
 
 export interface CrfOptions {
-  /** Steps of the mean field; 10 by default. */
+  /** Steps of the mean field, 1 to 10000; 10 by default. */
   iterations?: number;
   /** The term that makes near pixels alike, `sigma` in pixels; { sigma: 3, weight: 3 } by default, null for none. */
   gaussian?: { sigma?: number; weight?: number } | null;
@@ -24,23 +27,38 @@ export interface CrfOptions {
   quality?: (typeof QUALITIES)[number];
 }
 
-function checkPositive(value: number, name: string): number {
-  if (!(checkNumber(value, name) > 0)) throw new ValueError(`${name} must be positive, got ${value}`);
-  return value;
+/** A sigma of values that differ by less than `span`; `what` says what they are. */
+function checkSigma(value: number, name: string, span: number, what: string): number {
+  const low = Math.max(LEAST_SIGMA, span / REACH);
+  if (checkNumber(value, name) >= low && value <= MOST_SIGMA) return value;
+  throw new ValueError(`${name} must be in ${low}..${MOST_SIGMA} for ${what}, got ${value}`);
 }
 
-function writeOptions(scope: Scope, options: CrfOptions): number {
+function checkWeight(value: number, name: string): number {
+  if (checkNumber(value, name) > 0 && value <= MOST_WEIGHT) return value;
+  const term = name.split(".")[0];
+  throw new ValueError(
+    `${name} must be above 0 and at most ${MOST_WEIGHT}, got ${value}; ${term}: null leaves the term out`,
+  );
+}
+
+function writeOptions(scope: Scope, options: CrfOptions, [h, w]: readonly [number, number]): number {
   const { gaussian = {}, bilateral = {} } = options;
   checkKeys(gaussian ?? {}, ["sigma", "weight"], "gaussian");
   checkKeys(bilateral ?? {}, ["sigmaXy", "sigmaRgb", "weight"], "bilateral");
   const quality = checkChoice(options.quality ?? "default", "quality", QUALITIES);
-  const numbers = [
-    checkPositive(gaussian?.sigma ?? 3, "gaussian.sigma"),
-    gaussian ? checkPositive(gaussian.weight ?? 3, "gaussian.weight") : NO_TERM,
-    checkPositive(bilateral?.sigmaXy ?? 80, "bilateral.sigmaXy"),
-    checkPositive(bilateral?.sigmaRgb ?? 13, "bilateral.sigmaRgb"),
-    bilateral ? checkPositive(bilateral.weight ?? 10, "bilateral.weight") : NO_TERM,
+  const side = Math.max(h, w);
+  const size = `${h} x ${w} pixels`;
+  const near = gaussian && [
+    checkSigma(gaussian.sigma ?? 3, "gaussian.sigma", side, size),
+    checkWeight(gaussian.weight ?? 3, "gaussian.weight"),
   ];
+  const alike = bilateral && [
+    checkSigma(bilateral.sigmaXy ?? 80, "bilateral.sigmaXy", side, size),
+    checkSigma(bilateral.sigmaRgb ?? 13, "bilateral.sigmaRgb", 256, "bytes"),
+    checkWeight(bilateral.weight ?? 10, "bilateral.weight"),
+  ];
+  const numbers = [...(near ?? [0, NO_TERM]), ...(alike ?? [0, 0, NO_TERM])];
   const address = scope.allocate(OPTIONS_BYTES);
   const view = scope.module.view();
   view.setUint32(address, OPTIONS_BYTES, true);
@@ -82,8 +100,8 @@ export function denseCrf(
     const struct = below
       ? scope.input(below.array, below.shape.slice(1), below.strides.slice(1))
       : 0;
-    const args = [scope.input(input, shape), struct, writeOptions(scope, options), out.struct];
-    scope.call("denseCrf", args);
+    const fields = writeOptions(scope, options, [shape[1], shape[2]]);
+    scope.call("denseCrf", [scope.input(input, shape), struct, fields, out.struct]);
     return out.read(isBatch);
   });
 }

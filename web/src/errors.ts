@@ -5,7 +5,10 @@ export class ValueError extends RangeError {
   override name = "ValueError";
 }
 
-/** An array has values that segpost refuses: `count` of them, the first at the flat index `first`. */
+/**
+ * An array has values that segpost refuses: `count` of them, the first at the flat index `first` of
+ * the caller's data. Where infinities meet, they are pixels of the result, and `first` is its index.
+ */
 export class BadValuesError extends ValueError {
   override name = "BadValuesError";
 
@@ -23,9 +26,15 @@ export class OutOfMemoryError extends Error {
   override name = "OutOfMemoryError";
 }
 
-/** Threads cannot be had here, did not start, or are gone. */
+/** Threads cannot be had here, did not start, or are gone; or the module is closed. */
 export class ThreadError extends Error {
   override name = "ThreadError";
+}
+
+/** The place of a pixel, by its flat index in images of h x w pixels, or of a class of it. */
+export function showPlace(pixel: number, h: number, w: number, label?: number): string {
+  const inside = label === undefined ? "" : `class ${label}, `;
+  return `image ${Math.floor(pixel / (h * w))}, ${inside}y ${Math.floor(pixel / w) % h}, x ${pixel % w}`;
 }
 
 const MOST_ENTRIES = 8;

@@ -1,7 +1,7 @@
 /** Label maps for tables of colors: void is the class after the last one. */
 
 import { asLabels, type ArrayLike, type InputArray, type TypedArray } from "./arrays.js";
-import { BadValuesError, show, ValueError } from "./errors.js";
+import { BadValuesError, show, showPlace, ValueError } from "./errors.js";
 import type { Palette } from "./palette.js";
 
 export type Shape3 = readonly [number, number, number];
@@ -46,9 +46,8 @@ function moveVoid({ parts, shape }: InputArray, palette: Palette): TypedArray[] 
   if (bad === 0) return copies;
   const w = shape.at(-1) as number;
   const h = shape.at(-2) as number;
-  const place = `image ${Math.floor(first / (h * w))}, y ${Math.floor(first / w) % h}, x ${first % w}`;
   throw new BadValuesError(
-    `labels have ${bad} values outside 0..${classes - 1} that are not ${ignored}, first ${firstLabel} at ${place}`,
+    `labels have ${bad} values outside 0..${classes - 1} that are not ${ignored}, first ${firstLabel} at ${showPlace(first, h, w)}`,
     bad,
     first,
   );

@@ -1,8 +1,8 @@
 /** Masks of sigmoid heads, and COCO's run-length codes. */
 
 import type { ArrayLike, NdArray } from "./arrays.js";
-import { checkChoice, checkKeys, checkNumber, show, ValueError } from "./errors.js";
-import type { Module, Scope } from "./module.js";
+import { checkChoice, checkKeys, checkNumber, show, showPlace, ValueError } from "./errors.js";
+import type { Explain, Module, Scope } from "./module.js";
 import { GRIDS, Logits, NAN_RULES, type LogitsOptions } from "./options.js";
 import { Output } from "./output.js";
 
@@ -87,6 +87,18 @@ export function compressCounts(
   });
 }
 
+/** How errors say where masks have no answer. */
+function explainMasks(logits: Logits): Explain {
+  const [h, w] = logits.size;
+  const classes = logits.shape[1];
+  return (message, count, first) => {
+    const mask = Math.floor(first / (h * w));
+    const pixel = Math.floor(mask / classes) * h * w + (first % (h * w));
+    const place = showPlace(pixel, h, w, mask % classes);
+    return logits.explain(NAN_CURE)(message.replace(/flat index \d+$/, place), count, first);
+  };
+}
+
 export function binarize(
   module: Module,
   logits: ArrayLike,
@@ -109,12 +121,12 @@ export function binarize(
       const sides = [BigInt(h), BigInt(w)];
       const args = (address: number, capacity: bigint) =>
         [array, fields, ...sides, address, capacity, ends] as const;
-      const counts = scope.fit("binarizeRuns", 64 * masks, 8, args, NAN_CURE);
+      const counts = scope.fit("binarizeRuns", 64 * masks, 8, args, explainMasks(input));
       return compressCounts(scope, { counts, ends, masks }, [h, w]);
     }
     const width = packed ? Math.ceil(w / 8) : w;
     const out = new Output(scope, Uint8Array, [n, classes, h, width]);
-    scope.call("binarize", [array, fields, out.struct], NAN_CURE);
+    scope.call("binarize", [array, fields, out.struct], explainMasks(input));
     return out.read(input.isBatch);
   });
 }

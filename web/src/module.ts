@@ -1,9 +1,9 @@
 /** The module of WebAssembly: its memory, its functions, and what they refuse. */
 
 import { BYTES, DTYPES, type DType, type InputArray, type TypedArray } from "./arrays.js";
-import { BadValuesError, OutOfMemoryError, ValueError } from "./errors.js";
+import { BadValuesError, OutOfMemoryError, ThreadError, ValueError } from "./errors.js";
 import { instantiate, type Exports } from "./instance.js";
-import { checkThreads, Threads } from "./threads.js";
+import { checkThreads, CLOSED, Threads } from "./threads.js";
 
 const ABI = 1; // SEGPOST_ABI
 const OK = 0;
@@ -32,6 +32,11 @@ const FUNCTIONS = {
 
 export type FunctionName = keyof typeof FUNCTIONS;
 
+/** The error of bad values: a sentence, how many there are, and the flat index of the first. */
+export type Explain = (message: string, count: number, first: number) => BadValuesError;
+
+const explainAsIs: Explain = (...report) => new BadValuesError(...report);
+
 /** Refuses other modules, that for one thread where there are several, and the other way round. */
 function checkFile(compiled: WebAssembly.Module, threads: number): void {
   if (!WebAssembly.Module.exports(compiled).some(({ name }) => name === "segpost_get_api"))
@@ -49,6 +54,7 @@ export class Module {
   readonly version: string;
   private readonly exports: Exports;
   private readonly table: number;
+  private isClosed = false;
 
   private constructor(
     compiled: WebAssembly.Module,
@@ -73,8 +79,9 @@ export class Module {
     return module;
   }
 
-  /** Ends the threads; there are no calls after it. */
+  /** Ends the threads, and refuses later calls. */
   close(): void {
+    this.isClosed = true;
     this.threads?.close();
   }
 
@@ -115,6 +122,7 @@ export class Module {
 
   invoke(name: FunctionName, args: readonly (number | bigint)[]): number {
     this.threads?.check();
+    if (this.isClosed) throw new ThreadError(CLOSED);
     const index = this.view().getUint32(this.table + FUNCTIONS[name], true);
     try {
       return this.exports.__indirect_function_table.get(index)(...args);
@@ -184,10 +192,10 @@ export class Scope {
   }
 
   /** Calls a function, whose last argument is the report, and throws what it refuses. */
-  call(name: FunctionName, args: readonly (number | bigint)[], cure = ""): void {
+  call(name: FunctionName, args: readonly (number | bigint)[], explain = explainAsIs): void {
     const report = this.allocate(REPORT_BYTES);
     const status = this.module.invoke(name, [...args, report]);
-    if (status !== OK) this.refuse(name, status, report, cure);
+    if (status !== OK) this.refuse(name, status, report, explain);
   }
 
   /** The items of a function that says how many there are where the capacity is too small. */
@@ -196,7 +204,7 @@ export class Scope {
     capacity: number,
     bytes: number,
     args: (address: number, capacity: bigint) => readonly (number | bigint)[],
-    cure = "",
+    explain = explainAsIs,
   ): number {
     const report = this.allocate(REPORT_BYTES);
     for (;;) {
@@ -204,17 +212,17 @@ export class Scope {
       const status = this.module.invoke(name, [...args(address, BigInt(capacity)), report]);
       if (status === OK) return address;
       const needed = Number(this.module.view().getBigInt64(report, true));
-      if (status !== BAD_ARGUMENT || needed <= capacity) this.refuse(name, status, report, cure);
+      if (status !== BAD_ARGUMENT || needed <= capacity) this.refuse(name, status, report, explain);
       capacity = needed;
     }
   }
 
-  private refuse(name: FunctionName, status: number, report: number, cure: string): never {
+  private refuse(name: FunctionName, status: number, report: number, explain: Explain): never {
     const view = this.module.view();
     const message = this.module.text(report + 16, REPORT_BYTES - 16);
     if (status === BAD_VALUES)
-      throw new BadValuesError(
-        message + cure,
+      throw explain(
+        message,
         Number(view.getBigInt64(report, true)),
         Number(view.getBigInt64(report + 8, true)),
       );

@@ -1,9 +1,17 @@
 /** The options of functions that read logits, as the struct segpost_argmax_options. */
 
-import { asInput, isInteger, type ArrayLike, type InputArray } from "./arrays.js";
-import { checkChoice, checkNumber, checkSize, show, ValueError } from "./errors.js";
+import { asInput, isInteger, type ArrayLike, type InputArray, type TypedArray } from "./arrays.js";
+import {
+  BadValuesError,
+  checkChoice,
+  checkNumber,
+  checkSize,
+  show,
+  showPlace,
+  ValueError,
+} from "./errors.js";
 import { Letterbox, type Size } from "./letterbox.js";
-import type { Scope } from "./module.js";
+import type { Explain, Scope } from "./module.js";
 
 export type Grid = "half_pixel" | "align_corners" | "asymmetric";
 export const GRIDS = ["half_pixel", "align_corners", "asymmetric"] as const;
@@ -108,6 +116,26 @@ export class Logits {
     );
   }
 
+  /** How errors say what is bad: a NaN has a class, and an index in the caller's data. */
+  explain(cure: string): Explain {
+    return (message, count, first) => {
+      if (!message.startsWith(`logits have ${count} NaN`))
+        return new BadValuesError(message + cure, count, first);
+      const [, classes, h, w] = this.shape;
+      const [ofImage, ofClass, ofRow, ofColumn] = this.strides as [number, number, number, number];
+      const row = Math.floor(first / (h * w)) * ofImage + (Math.floor(first / w) % h) * ofRow;
+      let place = row + (first % w) * ofColumn;
+      let label = 0;
+      for (; label < classes - 1 && !isNanAt(this.array, place); ++label) place += ofClass;
+      return new BadValuesError(
+        `${this.name} have ${count} NaN, first at ${showPlace(first, h, w, label)}; ` +
+          `look for a float16 overflow or a division by zero in the network${cure}`,
+        count,
+        place,
+      );
+    };
+  }
+
   input(scope: Scope): number {
     return scope.input(this.array, this.shape, this.strides);
   }
@@ -176,6 +204,14 @@ export class Logits {
     if (!(checkNumber(threshold, "threshold") > 0 && threshold < 1))
       throw new ValueError(`threshold must be between 0 and 1, got ${threshold}`);
   }
+}
+
+function isNanAt({ parts, dtype }: InputArray, place: number): boolean {
+  const { length } = parts[0] as TypedArray;
+  const part = parts[Math.floor(place / length)] as TypedArray;
+  const value = Number(part[place % length]);
+  const isBits = dtype === "float16" && part instanceof Uint16Array;
+  return isBits ? (value & 0x7fff) > 0x7c00 : Number.isNaN(value);
 }
 
 function writeLetterbox(scope: Scope, box: Letterbox): number {

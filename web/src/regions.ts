@@ -1,7 +1,7 @@
 /** The regions of label maps: the pixels of one label of an image. */
 
-import { asLabels, type ArrayLike } from "./arrays.js";
-import { checkInteger, checkKeys } from "./errors.js";
+import { asLabels, type ArrayLike, type InputArray } from "./arrays.js";
+import { BadValuesError, checkInteger, checkKeys, show, showPlace } from "./errors.js";
 import { compressCounts, type Rle } from "./masks.js";
 import type { Module } from "./module.js";
 
@@ -39,9 +39,31 @@ function readRegion(view: DataView, address: number, rle: Rle | undefined): Regi
   return { image, label, area, box: [x, y, width, height], centroid, rle };
 }
 
+/** The error of labels that a number of JavaScript would round. */
+function badLabels({ parts }: InputArray, h: number, w: number): BadValuesError {
+  let start = 0; // of a part in the whole array
+  let bad = 0;
+  let first = -1;
+  let firstLabel: number | bigint | undefined;
+  for (const labels of parts) {
+    for (let i = 0; i < labels.length; ++i)
+      if (!Number.isSafeInteger(Number(labels[i])) && bad++ === 0)
+        [first, firstLabel] = [start + i, labels[i]];
+    start += labels.length;
+  }
+  return new BadValuesError(
+    `labels have ${bad} values outside -(2**53 - 1)..2**53 - 1, which a number of JavaScript rounds, ` +
+      `first ${firstLabel} at ${showPlace(first, h, w)}`,
+    bad,
+    first,
+  );
+}
+
 export function findRegions(module: Module, labels: ArrayLike, options: RegionOptions): Region[] {
   checkKeys(options, ["minArea", "ignoreIndex", "rle"], "regions");
   const array = asLabels(labels, "labels");
+  const { rle = false } = options;
+  if (typeof rle !== "boolean") throw new TypeError(`rle must be true or false, got ${show(rle)}`);
   const ignored = options.ignoreIndex;
   if (ignored !== undefined) checkInteger(ignored, "ignoreIndex", -(2 ** 53), 2 ** 53);
   const least = checkInteger(options.minArea ?? 0, "minArea", 0, 2 ** 53);
@@ -56,8 +78,8 @@ export function findRegions(module: Module, labels: ArrayLike, options: RegionOp
       count,
     ]);
     const regions = Number(module.view().getBigInt64(count, true));
-    const codes: Rle[] = [];
-    if (options.rle) {
+    let codes: Rle[] = [];
+    if (rle) {
       const ends = scope.allocate(8 * regions);
       const counts = scope.fit("regionCounts", 64 * regions, 8, (address, capacity) => [
         input,
@@ -66,12 +88,13 @@ export function findRegions(module: Module, labels: ArrayLike, options: RegionOp
         ends,
         BigInt(regions),
       ]);
-      codes.push(...compressCounts(scope, { counts, ends, masks: regions }, [h, w]));
+      codes = compressCounts(scope, { counts, ends, masks: regions }, [h, w]);
     }
     const view = module.view();
     const all = Array.from({ length: regions }, (_, i) =>
       readRegion(view, table + REGION_BYTES * i, codes[i]),
     );
+    if (!all.every(({ label }) => Number.isSafeInteger(label))) throw badLabels(array, h, w);
     return all.filter(({ area, label }) => area >= least && label !== ignored);
   });
 }

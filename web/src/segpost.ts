@@ -73,7 +73,7 @@ export class Segpost {
     return this.module.version;
   }
 
-  /** Ends the threads, if there are several; there are no calls after it. */
+  /** Ends the module, and its threads where it has several: later calls throw a `ThreadError`. */
   close(): void {
     this.module.close();
   }
@@ -171,7 +171,7 @@ export class Segpost {
         void numClasses, ignoreIndex;
         const logits = new Logits(preds, { ...rest, size: [h, w] }, undefined, "preds");
         const args = [logits.input(scope), logits.write(scope), ...tail];
-        scope.call("confusionMatrixOfLogits", args, NAN_CURE);
+        scope.call("confusionMatrixOfLogits", args, logits.explain(NAN_CURE));
       } else {
         const labels = asLabels(preds, "preds");
         if (show(labels.shape) !== show(truth.shape))
@@ -229,6 +229,8 @@ export class Segpost {
   ): Segmentation {
     const want = options.want ?? ["labels"];
     if (!Array.isArray(want)) throw new TypeError(`want must be a list, got ${show(want)}`);
+    if (want.length === 0)
+      throw new ValueError(`want is empty; it takes any of ${WANTS.map(show).join(", ")}`);
     want.forEach((name) => checkChoice(name, "want", WANTS));
     const real = REAL_WANTS.filter((name) => want.includes(name));
     if (real.length > 0) logits.checkReal("softmax", `for ${real.join(" and ")} `);
@@ -248,8 +250,9 @@ export class Segpost {
       const fields = { fast: mode === "fast", ...pictures, ...below };
       const structs = [color, confidence, overlay].map((output) => (output ? output.struct : 0));
       const input = [logits.input(scope), logits.write(scope, fields)] as const;
-      scope.call("argmax", [...input, labels.struct, ...structs], NAN_CURE);
-      if (probabilities) scope.call("softmax", [...input, probabilities.struct], NAN_CURE);
+      const explain = logits.explain(NAN_CURE);
+      scope.call("argmax", [...input, labels.struct, ...structs], explain);
+      if (probabilities) scope.call("softmax", [...input, probabilities.struct], explain);
       return {
         labels: labels.read(isBatch),
         confidence: confidence ? confidence.read(isBatch) : undefined,

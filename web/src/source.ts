@@ -1,5 +1,6 @@
 /** Where a module comes from: an address, bytes, or what was compiled already. */
 
+import { isDetached } from "./arrays.js";
 import { show, ValueError } from "./errors.js";
 
 export type Source = string | URL | Response | BufferSource | WebAssembly.Module;
@@ -34,6 +35,8 @@ function isBytes(source: unknown): source is BufferSource {
 
 /** Refuses what is no module, such as a page of HTML that a server answers in place of a file. */
 function checkBeginning(bytes: BufferSource, name: string): void {
+  if (isDetached(bytes))
+    throw new ValueError(`${name} has no memory: its buffer was transferred, as by postMessage`);
   const view = ArrayBuffer.isView(bytes)
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     : new Uint8Array(bytes);

@@ -2,6 +2,7 @@
 
 import { OutOfMemoryError, ThreadError } from "./errors.js";
 
+export const CLOSED = "segpost is closed: load() gives a new one";
 const INITIAL_PAGES = 64; // --initial-memory of csrc/cmake/WebAssembly.cmake
 const MOST_PAGES = 2 ** 15;
 const WORKER_BYTES = 2 ** 20 - 64; // a stack, and thread-local data below it; a multiple of 16
@@ -116,7 +117,7 @@ export class Threads {
   }
 
   close(): void {
-    this.end ||= "segpost is closed: load() gives a new one";
+    this.end ||= CLOSED;
     this.workers.forEach((worker) => worker.terminate());
   }
 
