@@ -18,6 +18,7 @@ import segpost
 from segpost import ConfusionMatrix
 from segpost._backends import registry
 from segpost._core import arrays, cuda_module, device_arrays
+from segpost._core import logits as core_logits
 from segpost._core.device import DeviceContext, context_of
 
 LATER = pytest.mark.parametrize("check", ["deferred", "off"])
@@ -287,11 +288,13 @@ def as_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], Any]:
 
         return device_arrays._context(0, 77, memory, name, "cuda:0")
 
-    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> arrays.InputArray:
+    def incoming(torch: Any, tensor: Any, name: str) -> arrays.InputArray:
         return arrays.InputArray(*device_arrays.from_torch(torch, tensor, name))
 
     monkeypatch.setattr(device_arrays, "torch_context", place)
     monkeypatch.setattr(arrays, "_from_torch", incoming)
+    monkeypatch.setattr(arrays, "read_array", lambda value: None)
+    monkeypatch.setattr(core_logits, "read_logits", lambda *arguments: None)
     return torch.from_numpy
 
 
