@@ -41,9 +41,9 @@ def pipeline(job: Job) -> Run:
         model_content=graph(job), num_threads=1
     )
     interpreter.allocate_tensors()
-    (given,) = interpreter.get_input_details()
+    (source,) = interpreter.get_input_details()
     interpreter.set_tensor(
-        given["index"], np.ascontiguousarray(job.logits.transpose(1, 2, 0))[None]
+        source["index"], np.ascontiguousarray(job.logits.transpose(1, 2, 0))[None]
     )
     views = [interpreter.tensor(one["index"]) for one in interpreter.get_output_details()]
 

@@ -49,10 +49,10 @@ def pipeline(job: Job) -> Run:
             str(target), [*feed], [*job.parts], runtime_manager=runtime
         )
         expr = mnn.expr
-        given = [expr.const(array, [*array.shape], expr.NCHW) for array in feed.values()]
+        inputs = [expr.const(array, [*array.shape], expr.NCHW) for array in feed.values()]
 
     def run() -> Outputs:
-        return tuple(output.read()[0] for output in module.forward(given))
+        return tuple(output.read()[0] for output in module.forward(inputs))
 
     with no_output():
         run()

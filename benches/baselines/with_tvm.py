@@ -26,10 +26,10 @@ def pipeline(job: Job) -> Run:
         warnings.simplefilter("ignore")
         program = tvm.compile(read(onnx.load_from_string(content)), target=host(tvm))
     machine = tvm.relax.VirtualMachine(program, tvm.cpu())["main"]
-    given = [tvm.runtime.tensor(array) for array in feed.values()]
+    inputs = [tvm.runtime.tensor(array) for array in feed.values()]
 
     def run() -> Outputs:
-        made = machine(*given)
+        made = machine(*inputs)
         return tuple(one.numpy()[0] for one in ([made] if len(job.parts) == 1 else made))
 
     return run

@@ -34,30 +34,6 @@ constexpr std::int32_t on_cpu = 1;
 constexpr std::int32_t most_axes = 8;
 constexpr std::int64_t most_bytes = std::int64_t{1} << 47; // the addresses of a process
 
-struct Kind {
-    std::uint8_t code, bits;
-    const char *name;
-    py::dtype (*stored)();
-};
-
-py::dtype half() { return py::dtype(/* NPY_HALF */ 23); }
-
-constexpr std::array<Kind, 13> kinds{{
-    {2, 32, "float32", &py::dtype::of<float>},
-    {2, 64, "float64", &py::dtype::of<double>},
-    {2, 16, "float16", &half},
-    {4, 16, "bfloat16", &py::dtype::of<std::uint16_t>},
-    {0, 8, "int8", &py::dtype::of<std::int8_t>},
-    {0, 16, "int16", &py::dtype::of<std::int16_t>},
-    {0, 32, "int32", &py::dtype::of<std::int32_t>},
-    {0, 64, "int64", &py::dtype::of<std::int64_t>},
-    {1, 8, "uint8", &py::dtype::of<std::uint8_t>},
-    {1, 16, "uint16", &py::dtype::of<std::uint16_t>},
-    {1, 32, "uint32", &py::dtype::of<std::uint32_t>},
-    {1, 64, "uint64", &py::dtype::of<std::uint64_t>},
-    {6, 8, "bool", &py::dtype::of<bool>},
-}};
-
 const Kind *kind_of(const Tensor &tensor) {
     if (tensor.lanes != 1) return nullptr;
     for (const Kind &kind : kinds)
@@ -138,8 +114,7 @@ TensorView view_tensor(py::handle value) {
     const char *data = static_cast<const char *>(tensor.data) + tensor.byte_offset;
     return {py::array(kind->stored(), {shape.data(), shape.data() + tensor.ndim},
                       {strides.data(), strides.data() + tensor.ndim}, data, value),
-            kind->name,
-            reinterpret_cast<std::uintptr_t>(data) + static_cast<std::uintptr_t>(extent)};
+            kind, reinterpret_cast<std::uintptr_t>(data) + static_cast<std::uintptr_t>(extent)};
 }
 
 void prepare_dlpack() { attribute_name(); }

@@ -5,13 +5,15 @@
 
 #include <cstdint>
 
+#include "bindings/kinds.hpp"
+
 namespace segpost::bindings {
 
 // A view of a tensor on the CPU. Where there is none, the slower path reads the tensor, or says why
 // not.
 struct TensorView {
     pybind11::object array; // of NumPy; bfloat16 as uint16. Null: none
-    const char *kind = nullptr;
+    const Kind *kind = nullptr;
     std::uintptr_t end = 0; // the address behind the last element
 };
 

@@ -20,27 +20,6 @@ constexpr int number_of_float = 11, number_of_double = 12;
 constexpr int number_of_types = 24; // of NumPy itself: others have no kind and size of numbers
 constexpr const char *native_orders = "=|";
 
-// The element types that kernels read, by NumPy's character and bytes; bfloat16 has none.
-struct Kind {
-    char character;
-    int bytes;
-    const char *name;
-    bool is_logit; // of 64-bit integers the values decide
-};
-constexpr std::array<Kind, 13> kinds{{{'f', 4, "float32", true},
-                                      {'f', 8, "float64", true},
-                                      {'f', 2, "float16", true},
-                                      {'i', 1, "int8", true},
-                                      {'u', 1, "uint8", true},
-                                      {'i', 2, "int16", true},
-                                      {'u', 2, "uint16", true},
-                                      {'i', 4, "int32", true},
-                                      {'u', 4, "uint32", true},
-                                      {'i', 8, "int64", false},
-                                      {'u', 8, "uint64", false},
-                                      {'b', 1, "bool", false},
-                                      {0, 2, "bfloat16", true}}};
-
 // What records are made of. Never released.
 struct Parts {
     py::object array, logits, argument; // records of segpost._core, with their default values
@@ -66,7 +45,7 @@ py::object replace_fields(py::handle example, std::initializer_list<py::handle> 
     return record;
 }
 
-// An array whose elements kernels can address; no `array`: there is none.
+// An array whose elements kernels can address; without a kind there is none.
 struct Input {
     py::object array, wrap;
     const Kind *kind = nullptr;
@@ -86,7 +65,7 @@ Input read_numpy(py::handle value) {
         std::string_view(native_orders).find(type.byteorder()) == std::string_view::npos)
         return {};
     for (const Kind &kind : kinds)
-        if (kind.character == type.kind() && kind.bytes == type.itemsize())
+        if (kind.character == type.kind() && kind.bits == 8 * type.itemsize())
             return {std::move(array), parts->unchanged, &kind};
     return {};
 }
@@ -120,10 +99,7 @@ Input read_torch(py::handle value) {
     auto wrap =
         py::reinterpret_steal<py::object>(PyObject_GetAttr(torch.ptr(), parts->from_numpy.ptr()));
     if (!wrap) return {};
-    for (const Kind &kind : kinds)
-        if (std::string_view(kind.name) == view.kind)
-            return {std::move(view.array), std::move(wrap), &kind};
-    return {};
+    return {std::move(view.array), std::move(wrap), view.kind};
 }
 
 Input read(py::handle value) {

@@ -1,4 +1,4 @@
-"""Arguments read by compiled code: the same views as by the road through Python."""
+"""Arguments read by compiled code: the same views as through Python."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def through_python(tensor: Any) -> InputArray:
 
 
 def alike(tensor: Any, borrowed: InputArray | None = None) -> None:
-    """Both roads say the same of the same memory."""
+    """Both readers say the same of the same memory."""
     got, wanted = borrowed or as_input_array(tensor, "x"), through_python(tensor)
     a, b = got.array, wanted.array
     assert (a.shape, a.dtype, got.kind, got.copied) == (
@@ -121,7 +121,7 @@ def test_lazy_negatives_are_not_read_as_they_lie() -> None:
 
 
 def test_misaligned_tensors_are_copied() -> None:
-    """As by the other road."""
+    """As through Python."""
     shifted = torch.frombuffer(bytearray(25), dtype=torch.float32, offset=1)
     assert as_input_array(shifted, "x").copied
     assert through_python(shifted).copied

@@ -24,12 +24,12 @@ void Vertices::add_missing(const std::vector<Beside> &beside, std::uint64_t from
         if (around) shares[way][1] = {0, place(end)};
         for (const Share &share : shares[way]) most += share.end - share.begin;
     }
-    Missing *found = count.missing.reserve(most + 1);
+    Missing *candidates = count.missing.reserve(most + 1);
     for (std::uint32_t way = 0; way < ways(); ++way) {
         const Beside &along = beside[way / 2];
         for (const Share &share : shares[way])
             for (std::size_t i = share.begin; i < share.end; ++i) {
-                found[size] = {names_[i] + change_to(way), row_[i] * ways() + way, 0};
+                candidates[size] = {names_[i] + change_to(way), row_[i] * ways() + way, 0};
                 size += way % 2 ? !along.follows[i] : along.after[i] == nobody; // hard to guess
             }
     }
@@ -44,19 +44,20 @@ void Vertices::add_missing(const std::vector<Beside> &beside, std::uint64_t from
     };
     // Most are met by few: what adds up to too little under the same hash is not looked at again.
     count.rough.assign(std::size_t{1} << bits, 0);
-    for (std::size_t i = 0; i < size; ++i) ++count.rough[hash(found[i])];
+    for (std::size_t i = 0; i < size; ++i) ++count.rough[hash(candidates[i])];
     std::size_t left = 0;
     for (std::size_t i = 0; i < size; ++i) {
-        found[left] = found[i];
-        left += count.rough[hash(found[i])] >= least;
+        candidates[left] = candidates[i];
+        left += count.rough[hash(candidates[i])] >= least;
     }
     bits = bits_for(2 * left);
     count.slots.assign(std::size_t{1} << bits, Missing{0, 0, 0});
     const std::size_t mask = count.slots.size() - 1;
     for (std::size_t i = 0; i < left; ++i) {
-        std::size_t at = hash(found[i]);
-        while (count.slots[at].count && count.slots[at].name != found[i].name) at = (at + 1) & mask;
-        if (!count.slots[at].count) count.slots[at] = found[i];
+        std::size_t at = hash(candidates[i]);
+        while (count.slots[at].count && count.slots[at].name != candidates[i].name)
+            at = (at + 1) & mask;
+        if (!count.slots[at].count) count.slots[at] = candidates[i];
         if (++count.slots[at].count == least) count.often.push_back(count.slots[at]);
     }
 }

@@ -8,7 +8,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int group = lanes == 16 ? 8 : 4; // output columns that dense_rows handles at once
-constexpr int page = 32; // classes that are told apart by the lowest bits of a value
+constexpr int page = 32; // classes whose numbers fit into the lowest bits of a value
 constexpr float page_relative = 1.1e-5f; // filter_relative and what these bits are of two values
 
 // The columns of up to `lanes` neighboring cells, `group` of each at a time.
