@@ -146,9 +146,9 @@ def test_the_ends_of_the_ranges_work(web_build: Path) -> None:
         {"gaussian": None, "bilateral": {"sigmaXy": 0.0008, "sigmaRgb": 0.00256, "weight": 1e6}},
     )
     calls = [("denseCrf", probabilities, image, {"iterations": 1} | end) for end in ends]
-    for probabilities in call_web(web_build, *calls):
-        assert not isinstance(probabilities, Refusal), probabilities
-        np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
+    for result in call_web(web_build, *calls):
+        assert not isinstance(result, Refusal), result
+        np.testing.assert_allclose(result.sum(0), 1, atol=1e-5)
 
 
 def test_refusals_of_the_dense_crf(web_build: Path) -> None:
