@@ -115,15 +115,15 @@ def jobs(torch: Any) -> list[Job]:
     palette = segpost.Palette.named("cityscapes")
     colors = torch.from_numpy(np.array(palette.colors, np.uint8)).cuda()
     eager = labels_and_colors
-    compiled = torch.compile(lambda given: labels_and_colors(torch, given, colors))
+    compiled = torch.compile(lambda values: labels_and_colors(torch, values, colors))
     labels = torch.randint(0, CLASSES, (8, *FULL), dtype=torch.uint8, device="cuda")
     rows = torch.arange(FULL[0], device="cuda")[:, None] // 64 % CLASSES
     target = rows.expand(8, *FULL).to(torch.uint8).contiguous()
     preds = torch.where(torch.rand(8, *FULL, device="cuda") < 0.05, labels, target)
 
-    def ours(given: Any, size: Any, *want: str) -> Callable[[], Any]:
+    def ours(logits: Any, size: Any, *want: str) -> Callable[[], Any]:
         return lambda: segpost.postprocess(
-            given, size=size, palette=palette, want=want, check="off"
+            logits, size=size, palette=palette, want=want, check="off"
         )
 
     graph_call, stream = ours(one, FULL, "labels", "color"), torch.cuda.Stream()

@@ -103,7 +103,8 @@ def main() -> int:
     """Print the table."""
     options = works.make_parser("python -m benches.threads", 15).parse_args()
     gains: dict[str, float] = {}
-    print("| job | 1 thread, ms | 2 threads, ms | times as quick |\n|---|--:|--:|--:|")
+    print("### threads\n\nWall time, the quietest of the rounds.\n")
+    print("| job | 1 thread, ms | 2 threads, ms | 1 thread / 2 threads |\n|---|--:|--:|--:|")
     for title, run in jobs():
         one, two = scaling(run, options.rounds)
         gains[title] = one / two

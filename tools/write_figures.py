@@ -4,8 +4,10 @@
     python -m tools.write_figures --check   # exit status 1 where a page has another figure
 
 A figure lies between `<!--= JOB; METHOD -->` and `<!--/-->`: the method's time over segpost's in
-the table of that job. The method "floor" is reading the inputs and writing the outputs once.
-Between `<!--= table HEADING -->` and `<!--/-->` lies the table below that heading.
+the table of that job, or the least and the largest where JOB ends in `*` and begins many titles.
+The method "floor" is reading the inputs and writing the outputs once. Between
+`<!--= table HEADING -->` and `<!--/-->` lies the table below that heading, between
+`<!--= run NAME -->` and `<!--/-->` what the run says of itself in its line `- NAME: `.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "benches" / "results" / "tables.md"
 MARKED = re.compile(r"<!--= (?P<job>[^;>]+); (?P<method>.+?) -->(?P<figure>.*?)<!--/-->")
+RUN = re.compile(r"<!--= run (?P<name>[a-z]+) -->.*?<!--/-->")
 TABLE = re.compile(r"<!--= table (?P<heading>.+?) -->\n\n(?P<rows>(?:\|.*\n)*)\n<!--/-->")
 Ratios = dict[tuple[str, str], float]
 
@@ -52,9 +55,28 @@ def find_table(text: str, heading: str) -> str:
     return match[1]
 
 
+def find_remark(text: str, name: str) -> str:
+    """What the first line `- NAME: ` of the run says; KeyError where there is none."""
+    match = re.search(rf"^- {name}: (.*)$", text, re.M)
+    if match is None:
+        raise KeyError(name)
+    return match[1]
+
+
 def as_text(number: float) -> str:
     """Two digits, or all before the point."""
     return f"{number:.0f}" if number >= 100 else f"{number:.2g}"
+
+
+def find_figure(ratios: Ratios, job: str, method: str) -> str:
+    """The ratio of a method in a job, or in many; KeyError where there is none."""
+    if not job.endswith("*"):
+        return as_text(ratios[job, method])
+    start = job.removesuffix("*")
+    every = [ratios[key] for key in ratios if key[0].startswith(start) and key[1] == method]
+    if not every:
+        raise KeyError(job, method)
+    return f"{as_text(min(every))} to {as_text(max(every))}"
 
 
 def rewrite(page: str, tables: str) -> str:
@@ -63,13 +85,16 @@ def rewrite(page: str, tables: str) -> str:
 
     def figure(match: re.Match[str]) -> str:
         job, method = match["job"], match["method"]
-        return f"<!--= {job}; {method} -->{as_text(ratios[job, method])}<!--/-->"
+        return f"<!--= {job}; {method} -->{find_figure(ratios, job, method)}<!--/-->"
+
+    def remark(match: re.Match[str]) -> str:
+        return f"<!--= run {match['name']} -->{find_remark(tables, match['name'])}<!--/-->"
 
     def table(match: re.Match[str]) -> str:
         rows = find_table(tables, match["heading"])
         return f"<!--= table {match['heading']} -->\n\n{rows}\n<!--/-->"
 
-    return TABLE.sub(table, MARKED.sub(figure, page))
+    return RUN.sub(remark, TABLE.sub(table, MARKED.sub(figure, page)))
 
 
 def pages() -> list[Path]:

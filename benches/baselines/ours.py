@@ -64,11 +64,11 @@ def call(job: Job, **options: Any) -> Run:
     if job.task == "overlay":
         return lambda: (segpost.overlay(job.image, job.labels, palette, alpha=ALPHA),)
     image = job.image if "overlay" in job.parts else None
-    given = job.given
+    logits = job.typed_logits
 
     def run() -> Outputs:
         seg = segpost.postprocess(  # type: ignore[type-var]
-            given,
+            logits,
             axis=job.axis,
             size=job.size,
             palette=palette,
@@ -160,14 +160,15 @@ def tensors(job: Job) -> Run:
 
 def streamed(job: Job, logits: Any, image: Any) -> Run:
     """Frame after frame, into the memory of the first."""
-    given = image if "overlay" in job.parts else None
+    if "overlay" not in job.parts:
+        image = None
     palette = segpost.Palette.named(job.palette)  # type: ignore[arg-type]
     stream = segpost.Stream(  # type: ignore[type-var]
         axis=job.axis, size=job.size, palette=palette, alpha=ALPHA, want=job.parts
     )
 
     def run() -> Outputs:
-        seg = stream(logits, given)
+        seg = stream(logits, image)
         return tuple(getattr(seg, part) for part in job.parts)
 
     return run
@@ -175,13 +176,13 @@ def streamed(job: Job, logits: Any, image: Any) -> Run:
 
 @contender(STREAM, *FROM_LOGITS[1:])
 def stream(job: Job) -> Run:
-    return streamed(job, job.given, job.image)
+    return streamed(job, job.typed_logits, job.image)
 
 
 @contender(TENSOR_STREAM, *FROM_LOGITS[1:])
 def tensor_stream(job: Job) -> Run:
     torch = need("torch")
-    return streamed(job, torch.as_tensor(job.given), torch.from_numpy(job.image))
+    return streamed(job, torch.as_tensor(job.typed_logits), torch.from_numpy(job.image))
 
 
 def at_level(job: Job, name: str) -> Run:

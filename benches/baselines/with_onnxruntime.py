@@ -52,7 +52,7 @@ def graph(job: Job, *, softmax: bool = True) -> tuple[bytes, dict[str, Any]]:
     largest, which has no full array of quotients.
     """
     node = need("onnx").helper.make_node
-    feed: dict[str, Any] = {"logits": job.given[None]}
+    feed: dict[str, Any] = {"logits": job.typed_logits[None]}
     axis = 1 if job.axis == -3 else 3
     constants: dict[str, Any] = {"palette": job.colors}
     nodes, full = [], "logits"

@@ -52,7 +52,7 @@ def pipeline(job: Job) -> Run:
     if job.kind == "bfloat16":
         raise Absent("NumPy has no array of bfloat16 to share")
     ops = importlib.import_module("openvino.opset13")
-    arrays = [np.ascontiguousarray(job.given)[None]]
+    arrays = [np.ascontiguousarray(job.typed_logits)[None]]
     if "overlay" in job.parts:
         arrays.append(job.image[None])
     inputs = [ops.parameter(list(array.shape), array.dtype) for array in arrays]

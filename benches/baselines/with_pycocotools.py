@@ -29,13 +29,13 @@ def threshold(job: Job) -> Callable[[Any], Any]:
 
 @contender(EAGER_MASKS, MASKS)
 def eager(job: Job) -> Run:
-    run, logits = threshold(job), need("torch").as_tensor(job.given)
+    run, logits = threshold(job), need("torch").as_tensor(job.typed_logits)
     return lambda: (run(logits).numpy().view(np.uint8),)
 
 
 @contender(COCO, CODES)
 def coco(job: Job) -> Run:
-    run, logits = threshold(job), need("torch").as_tensor(job.given)
+    run, logits = threshold(job), need("torch").as_tensor(job.typed_logits)
     encode = need("pycocotools.mask").encode
     return lambda: (
         [encode(np.asfortranarray(mask))["counts"] for mask in run(logits).numpy().view(np.uint8)],
@@ -44,7 +44,7 @@ def coco(job: Job) -> Run:
 
 @contender(CHUNKED, CODES)
 def chunked(job: Job) -> Contender:
-    run, logits = threshold(job), need("torch").as_tensor(job.given)
+    run, logits = threshold(job), need("torch").as_tensor(job.typed_logits)
     encode = need("pycocotools.mask").encode
 
     def one(index: int) -> bytes:

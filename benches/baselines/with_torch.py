@@ -61,7 +61,7 @@ def step(job: Job, choose: str) -> Step:
 def bind(job: Job, run: Step, *, channels_last: bool = False) -> Run:
     """The step with its constants made beforehand."""
     torch = need("torch")
-    logits = torch.as_tensor(job.given)[None]
+    logits = torch.as_tensor(job.typed_logits)[None]
     if channels_last:
         logits = logits.contiguous(memory_format=torch.channels_last)
     palette, image = torch.from_numpy(job.colors), torch.from_numpy(np.array(job.image))
@@ -98,6 +98,7 @@ COMPILED_ARGMAX = "torch.compile: interpolate, argmax(1)"
 COMPILED_MAX = "torch.compile: interpolate, max(1).indices"
 EAGER_SOFTMAX = "torch eager: interpolate, softmax(1).max(1)"
 COMPILED_SOFTMAX = "torch.compile: interpolate, softmax(1).max(1)"
+RESIZED = "torch eager: interpolate bytes, pad, normalize"
 COMPILED_POWERS = "torch.compile: interpolate, max(1), 1 / exp(x - max).sum(1)"
 LABELED = ("labels", VOLUME, "labels+color", "labels+overlay")
 IMAGES = ("labels", "labels+color", "labels+overlay")
@@ -323,7 +324,7 @@ def on_two_threads(run_one: Run) -> Run:
     return run
 
 
-@contender("torch eager: interpolate bytes, pad, normalize", LETTERBOX)
+@contender(RESIZED, LETTERBOX)
 def letterbox(job: Job) -> Run:
     """As torchvision does it with tensors."""
     torch, box = need("torch"), job.box

@@ -17,7 +17,7 @@ from benches.baselines.with_pydensecrf import NAME
 from benches.harness import scenes
 from benches.harness.jobs import CRF, OURS, Absent, Array, Job, entries
 from benches.harness.report import Extra, figure
-from benches.harness.scenes import refinable
+from benches.harness.scenes import competing, refinable
 
 TITLE = "dense CRF, accuracy"
 CONTENDERS = (NAME, FAST, OURS, HIGH, NUMBA)
@@ -25,6 +25,7 @@ PRESETS = ("pydensecrf", "deeplab")
 ITERATIONS = (1, 10)
 COMPARED = ((OURS, 1.0), (HIGH, 0.6))  # at most so many times pydensecrf's error
 EXACT = 1e-4  # the largest mean error of method="exact"
+NOTHING = 1e-5  # mean errors below it are not compared: no label shows them
 
 
 @dataclass
@@ -46,30 +47,47 @@ class Case:
     errors: dict[str, Error]
 
     def ratio(self, name: str) -> float | None:
-        """The mean error over pydensecrf's."""
+        """The mean error over pydensecrf's, or none where both are nothing."""
         if name not in self.errors or NAME not in self.errors:
             return None
-        return self.errors[name].mean / self.errors[NAME].mean
+        own, theirs = self.errors[name].mean, self.errors[NAME].mean
+        return own / theirs if max(own, theirs) > NOTHING else None
 
 
 def images(full: bool) -> Iterator[tuple[str, Array, Array]]:
-    """Titles, probabilities and guides."""
+    """Titles, probabilities and guides: twenty pictures, and one guide that pydensecrf lacks."""
     for name in ("china", "flower"):
-        probabilities, image = refinable(name, 375, 500, 21)
-        here = slice(120, 248), slice(180, 308)
-        cut = np.ascontiguousarray(probabilities[(slice(None), *here)])
-        yield f"{name}, 128 x 128 of it", cut, np.ascontiguousarray(image[here])
-        probabilities, image = refinable(name, 72, 96, 21)
-        yield f"{name}, 96 x 72", probabilities, image
-        if full:
-            yield f"{name}, 500 x 375", *refinable(name, 375, 500, 21)
+        for title, (probabilities, image) in (
+            (name, refinable(name, 375, 500, 21)),
+            (f"{name}, competing labels", competing(name, 375, 500, 21)),
+        ):
+            yield f"{title}, 128 x 128 of it", *piece(probabilities, image, 120, 180, 128)
+            for y, x in ((0, 40), (220, 330)):
+                yield f"{title}, 72 x 72 at ({y}, {x})", *piece(probabilities, image, y, x, 72)
+            if full:
+                yield f"{title}, 500 x 375", probabilities, image
+        yield f"{name}, 96 x 72", *refinable(name, 72, 96, 21)
+        yield f"{name}, 96 x 72, competing labels", *competing(name, 72, 96, 21)
     rng = np.random.default_rng(7)
     noise = rng.integers(0, 256, (50, 60, 3), np.uint8)
     yield "noise, 60 x 50", scenes.probabilities(noise, 4, seed=7), noise
+    yield "noise, 60 x 50, 21 labels", scenes.probabilities(noise, 21, seed=8), noise
+    planes = [128 + 50 * scenes.smooth(rng, 96, 96, 4.0) for _ in range(3)]
+    blobs = np.stack(planes, axis=-1).clip(0, 255).astype(np.uint8)
+    yield "blobs, 96 x 96", scenes.probabilities(blobs, 8, seed=9), blobs
+    grain = (blobs + rng.normal(0, 12, blobs.shape)).clip(0, 255).astype(np.uint8)
+    yield "blobs with grain, 96 x 96", scenes.probabilities(grain, 8, seed=10), grain
     probabilities, image = refinable("flower", 64, 64, 8)
     more = 128 + 50 * np.stack([scenes.smooth(rng, 64, 64, 6.0) for _ in range(2)], axis=-1)
     guide = np.concatenate([image, more], axis=-1).astype(np.float32)
     yield "flower, 64 x 64, guide of 5 float channels", probabilities, guide
+
+
+def piece(probabilities: Array, image: Array, y: int, x: int, side: int) -> tuple[Array, Array]:
+    """A square of both."""
+    here = slice(y, y + side), slice(x, x + side)
+    cut = probabilities[(slice(None), *here)]
+    return np.ascontiguousarray(cut), np.ascontiguousarray(image[here])
 
 
 def refined(job: Job, **settings: Any) -> Array:
@@ -124,7 +142,7 @@ def measured(full: bool) -> Extra:
     return Extra(TITLE, table(cases, exact, absent), goals(cases, exact), data(cases, exact))
 
 
-def table(cases: Iterable[Case], exact: dict[str, Error], absent: dict[str, str]) -> str:
+def table(cases: list[Case], exact: dict[str, Error], absent: dict[str, str]) -> str:
     """The cases as Markdown."""
     ratios = [f"{name} / {NAME}" for name, _ in COMPARED]
     lines = [
@@ -146,23 +164,50 @@ def table(cases: Iterable[Case], exact: dict[str, Error], absent: dict[str, str]
     said = "; ".join(f"{preset}: {one}" for preset, one in exact.items())
     lines += ["", f'`method="exact"`, from the reference backend (60 x 45, 5 labels): {said}.', ""]
     lines += [f"Absent: {name}: {why}." for name, why in absent.items()]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join([*lines, "", *in_short(cases)]).rstrip() + "\n"
+
+
+def summary(cases: list[Case], name: str) -> tuple[float, float, float] | None:
+    """The largest ratio of mean errors, their geometric mean, and that of labels that differ."""
+    ratios = [ratio for case in cases if (ratio := case.ratio(name)) is not None]
+    if not ratios:
+        return None
+    mean = exp(sum(log(ratio) for ratio in ratios) / len(ratios))
+    return max(ratios), mean, share(cases, name)
+
+
+def after(cases: list[Case], iterations: int) -> list[Case]:
+    """The cases of so many iterations."""
+    return [case for case in cases if case.job.iterations == iterations]
+
+
+def in_short(cases: list[Case]) -> list[str]:
+    """Errors over pydensecrf's, of all cases of a number of iterations together."""
+    lines = [
+        "### distances from the exact mean field",
+        "",
+        "| method | iterations | mean error, worst case | geometric mean | labels that differ |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for iterations in ITERATIONS:
+        for name in (FAST, OURS, HIGH):
+            if numbers := summary(after(cases, iterations), name):
+                lines.append(f"| {name} | {iterations} | {' | '.join(map(figure, numbers))} |")
+    return lines
 
 
 def goals(cases: list[Case], exact: dict[str, Error]) -> list[str]:
     """Lines of the table of goals."""
     lines = []
     for name, most in COMPARED:
-        ratios = [ratio for case in cases if (ratio := case.ratio(name)) is not None]
-        if not ratios:
-            continue
-        what = f"mean error, {name} / {NAME}"
-        mean = exp(sum(log(max(ratio, 1e-9)) for ratio in ratios) / len(ratios))
-        lines += [
-            goal(f"{what}, worst case", most, max(ratios)),
-            goal(f"{what}, geometric mean", most, mean),
-            goal(f"labels that differ, {name} / {NAME}, all cases", most, share(cases, name)),
-        ]
+        for iterations in ITERATIONS:
+            what = f"{iterations} iteration{'s' * (iterations > 1)}, {name} / {NAME}"
+            if numbers := summary(after(cases, iterations), name):
+                lines += [
+                    goal(f"{what}: mean error, worst case", most, numbers[0]),
+                    goal(f"{what}: mean error, geometric mean", most, numbers[1]),
+                    goal(f"{what}: labels that differ, all cases", most, numbers[2]),
+                ]
     worst = max(one.mean for one in exact.values())
     lines.append(goal('mean error, method="exact" from the reference', EXACT, worst))
     return lines
@@ -178,7 +223,7 @@ def share(cases: Iterable[Case], name: str) -> float:
 def goal(what: str, most: float, value: float) -> str:
     """A line of the table of goals."""
     verdict = "yes" if value <= most else "no"
-    return f"| {TITLE} | {what} | ≤ {most:g} | {figure(value)} | | {verdict} |"
+    return f"| {TITLE} | {what} | ≤ {most:g} | {figure(value)} | | {verdict} | |"
 
 
 def data(cases: Iterable[Case], exact: dict[str, Error]) -> dict[str, object]:

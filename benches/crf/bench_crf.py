@@ -71,6 +71,7 @@ def jobs() -> list[Job]:
     voc = partial(refinable, "china", 375, 500, 21)
     city = partial(refinable, "china", 1024, 2048, 19)
     rivals = partial(competing, "china", 375, 500, 21)
+    many = partial(refinable, "china", 375, 500, 150)
     few = partial(refinable, "china", 375, 500, 21, present=4)
     return [
         *both("dense CRF (a)", voc),
@@ -80,6 +81,7 @@ def jobs() -> list[Job]:
         *both("dense CRF (e), batch", batch),
         *both("dense CRF (f), competing labels", rivals),
         *both("dense CRF (g), competing labels", rivals, preset="deeplab"),
+        case("dense CRF (h), 150 labels", many, only=(OURS, FAST, NAME), tracked=False),
     ]
 
 

@@ -66,6 +66,7 @@ GOALS = (
     Goal("labels + confidence + RGB (b)", COMPILED_SOFTMAX, OURS, 20),
     Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, FAST, 45),
     Goal("labels + confidence + RGB (b)", COMPILED_SOFTMAX, FAST, 45),
+    Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, NUMBA, 10),
     Goal("labels + confidence + RGB (c)", OURS, FLOOR_READ, 1.8, most=True),
     Goal("labels + confidence + RGB (c)", EAGER_SOFTMAX, OURS, 8),
     Goal("labels + confidence + RGB (c)", COMPILED_SOFTMAX, OURS, 5),
@@ -92,7 +93,8 @@ GOALS = (
         )
     ),
     Goal("labels, iid noise", OURS, DENSE, 1.25, most=True),
-    Goal("labels, iid noise", BARE, DENSE, 1.25, most=True),
+    Goal("labels, iid noise", BARE, DENSE, 1, most=True),
+    Goal("labels, iid noise", EAGER_MAX, OURS, 3),
     Goal("confusion, street", with_numpy.BINCOUNT, OURS, 10),
     Goal("confusion, street", with_torch.BINCOUNT, OURS, 45),
     Goal("confusion, street", with_torchmetrics.CLASS, OURS, 70),
@@ -103,20 +105,26 @@ GOALS = (
     Goal("confusion, street, int64", with_torchmetrics.CLASS, OURS, 45),
     Goal("confusion, independent, 19 classes", with_cython.NAME, OURS, 1),
     Goal("confusion, independent, 150 classes", with_cython.NAME, OURS, 1),
-    Goal("confusion, independent, 255 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, independent, 255 classes", with_cython.NAME, OURS, 1.1),
     Goal("confusion, street, two threads", OURS, TWO_THREADS, 1.6),
     Goal("confusion from logits, full resolution", FLOOR_READ, OURS, 0.7),
     Goal("confusion from logits, full resolution", with_torch.ARGMAX_BINCOUNT, OURS, 25),
     Goal("Boundary IoU", EROSIONS, OURS, 15),
     Goal("calibration", with_torchmetrics.CALIBRATION, OURS, 35),
-    Goal("dense CRF (a)", with_pydensecrf.NAME, OURS, 3.5),
+    Goal("dense CRF (a)", with_pydensecrf.NAME, OURS, 4.5, aim=6),
     Goal("dense CRF (a)", with_pydensecrf.NAME, NUMBA, 1),
     Goal("dense CRF (a), two threads", with_pydensecrf.NAME, TWO_THREADS, 7, aim=12),
-    Goal("dense CRF (b)", with_pydensecrf.NAME, OURS, 2.5),
+    Goal("dense CRF (b)", with_pydensecrf.NAME, OURS, 5, aim=6),
     Goal("dense CRF (b)", with_pydensecrf.NAME, NUMBA, 1),
     Goal("dense CRF (b), two threads", with_pydensecrf.NAME, TWO_THREADS, 4.5, aim=6),
     Goal("dense CRF (c)", with_pydensecrf.NAME, OURS, 3),
     Goal("dense CRF (c), two threads", with_pydensecrf.NAME, TWO_THREADS, 6, aim=8),
+    Goal("dense CRF (f), competing labels", with_pydensecrf.NAME, OURS, 4.5, aim=6),
+    Goal("dense CRF (f), competing labels, two threads", OURS, TWO_THREADS, 1.85),
+    Goal("dense CRF (g), competing labels", with_pydensecrf.NAME, OURS, 5, aim=6),
+    Goal("dense CRF (g), competing labels, two threads", OURS, TWO_THREADS, 1.85),
+    Goal("letterbox (a)", with_torch.RESIZED, OURS, 3),
+    Goal("letterbox (b)", with_torch.RESIZED, OURS, 3),
 )
 
 
@@ -229,12 +237,12 @@ def hardest(results: Iterable[Result]) -> str:
             known = {one.job.title: ratio for ratio, one in ratios}
             mixed = 1 - scenes.uniform_share(where.job.logits)
             lines.append(
-                f"| {name} | {figure(known.get(usual))} | {figure(worst)} "
+                f"| {task} | {name} | {figure(known.get(usual))} | {figure(worst)} "
                 f"| {where.job.title} | {mixed:.1%} |"
             )
     if not lines:
         return ""
-    head = "| rival | its ratio on scene (b) | worst ratio | on | mixed cells |"
+    head = "| outputs | rival | its ratio on scene (b) | worst ratio | on | mixed cells |"
     return "\n".join(
-        ["## the worst scene of each rival", "", head, "|---|--:|--:|---|--:|", *lines]
+        ["## the worst scene of each rival", "", head, "|---|---|--:|--:|---|--:|", *lines]
     )

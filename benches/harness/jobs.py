@@ -112,8 +112,8 @@ class Job:
     )
 
     @property
-    def given(self) -> Any:
-        """The logits as contenders get them: a tensor where NumPy lacks the type."""
+    def typed_logits(self) -> Any:
+        """The logits in the job's type and axis order: a tensor where NumPy lacks the type."""
         values = np.moveaxis(self.logits, 0, -1) if self.axis == -1 else self.logits
         if self.kind != "bfloat16":
             return values
@@ -129,8 +129,8 @@ class Job:
         """(height, width) of what comes out."""
         if self.size is not None:
             return self.size
-        given = (self.logits, self.probabilities, self.labels)
-        height, width = next((one for one in given if one.size), self.labels).shape[-2:]
+        arrays = (self.logits, self.probabilities, self.labels)
+        height, width = next((one for one in arrays if one.size), self.labels).shape[-2:]
         return height, width
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benches.baselines import with_halide, with_openvino
-from benches.baselines.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX
+from benches.baselines.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX, EAGER_MAX
 from benches.harness import scenes
 from benches.harness.jobs import OURS, Array, Job
 from benches.harness.pytest_support import parametrized, run_benchmark
@@ -21,6 +21,7 @@ BRIEF = (
     DENSE,
     "segpost, Numba backend",
     EAGER_ARGMAX,
+    EAGER_MAX,
     COMPILED_ARGMAX,
     "OpenCV: resize of (H, W, C), np.argmax(-1)",
     with_openvino.LABELS,

@@ -17,6 +17,7 @@ from segpost._core import contract
 TITLE = "overhead"
 ROUNDS = 60
 WANT: Any = ("labels", "color")
+LIMITS = {"argmax": 4, "postprocess, labels + RGB": 10, "Stream, labels + RGB": 4}
 
 
 def kinds(logits: Any) -> dict[str, Callable[[], Any]]:
@@ -29,24 +30,26 @@ def kinds(logits: Any) -> dict[str, Callable[[], Any]]:
     }
 
 
-def calls(given: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
+def calls(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
     """What users call."""
     stream = segpost.Stream(palette=palette, want=WANT)
     return {
-        "argmax": lambda: segpost.argmax(given),
-        "postprocess, labels + RGB": lambda: segpost.postprocess(given, palette=palette, want=WANT),
-        "Stream, labels + RGB": lambda: stream(given),
+        "argmax": lambda: segpost.argmax(logits),
+        "postprocess, labels + RGB": lambda: segpost.postprocess(
+            logits, palette=palette, want=WANT
+        ),
+        "Stream, labels + RGB": lambda: stream(logits),
     }
 
 
 def kernels(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
     """The compiled function under each call, into arrays that are reused."""
     cpu = need("segpost._backends.native")._cpu
-    given = np.asarray(logits) if not hasattr(logits, "detach") else logits
+    values = np.asarray(logits) if not hasattr(logits, "detach") else logits
     kind = "float32"
-    if str(given.dtype) == "torch.bfloat16":
-        given, kind = given.view(need("torch").int16).numpy().view(np.uint16), "bfloat16"
-    view = contract.Logits(np.asarray(given)[None], kind)
+    if str(values.dtype) == "torch.bfloat16":
+        values, kind = values.view(need("torch").int16).numpy().view(np.uint16), "bfloat16"
+    view = contract.Logits(np.asarray(values)[None], kind)
     labels = np.empty((1, *view.values.shape[2:]), np.uint8)
     color = np.empty((*labels.shape, 3), np.uint8)
     paint = contract.ColorOutputs(palette.packed()[: view.values.shape[1] + 1], color)
@@ -69,9 +72,9 @@ def measured(full: bool) -> Extra:
     contenders: dict[tuple[str, str, str], Contender] = {}
     for kind, make in kinds(logits).items():
         try:
-            given = make()
-            bare = kernels(given, palette)
-            for name, call in calls(given, palette).items():
+            array = make()
+            bare = kernels(array, palette)
+            for name, call in calls(array, palette).items():
                 for part, run in (("total", call), ("kernel", bare[name])):
                     run()
                     contenders[kind, name, part] = Contender(f"{kind} {name} {part}", run)
@@ -90,7 +93,18 @@ def measured(full: bool) -> Extra:
         for kind, name, part in microseconds
         if part == "total"
     ]
-    return Extra(TITLE, table(rows, absent), [], {"microseconds": rows, "absent": absent})
+    return Extra(TITLE, table(rows, absent), goals(rows), {"microseconds": rows, "absent": absent})
+
+
+def goals(rows: list[dict[str, Any]]) -> list[str]:
+    """What a call of float32 logits may take beside its kernel."""
+    return [
+        f"| {TITLE} | {row['call']}, {row['kind']}: microseconds beside the kernel "
+        f"| ≤ {LIMITS[row['call']]:g} | {row['border']:.1f} | "
+        f"| {'yes' if row['border'] <= LIMITS[row['call']] else 'no'} | |"
+        for row in rows
+        if row["kind"] in ("numpy", "torch")
+    ]
 
 
 def table(rows: list[dict[str, Any]], absent: dict[str, str]) -> str:

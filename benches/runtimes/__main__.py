@@ -7,6 +7,7 @@ process, whatever threads a framework has; rounds are interleaved.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from typing import Any
@@ -31,7 +32,8 @@ NAMES = (
 def calls(name: str, image: np.ndarray) -> tuple[list[Contender], str, int]:
     """The two ways, what the output is, and how many labels differ."""
     module = importlib.import_module(name)
-    model, x = module.network(image)
+    with contextlib.redirect_stdout(sys.stderr):  # converters say what they do
+        model, x = module.network(image)
     output, size = module.small(model, x), image.shape[:2]
 
     def own() -> tuple[Any, ...]:
@@ -52,7 +54,7 @@ def described(output: Any) -> str:
         output = output.logits
     if isinstance(output, (list, tuple)) or hasattr(output, "to_tuple"):
         output = output[0]
-    kind = str(output.dtype).rpartition(".")[2].strip("<>'")
+    kind = getattr(output.dtype, "name", str(output.dtype).rpartition(".")[2])
     return f"{' x '.join(str(int(n)) for n in output.shape[1:])} {kind}"
 
 
@@ -61,6 +63,7 @@ def main() -> int:
     options = works.make_parser("python -m benches.runtimes", 15).parse_args()
     measure.one_thread()
     image = works.example_networks().photograph(384, 576)
+    print("### runtimes\n\nA photograph of 384 x 576; CPU time, the quietest of the rounds.\n")
     print("| network | output | own, ms | segpost, ms | own / segpost | labels that differ |")
     print("|---|---|--:|--:|--:|--:|")
     times = {}

@@ -40,6 +40,25 @@ def test_a_figure_is_written_from_its_table() -> None:
         write_figures.rewrite("<!--= labels (x); nobody -->1<!--/-->", TABLE)
 
 
+def test_the_range_of_many_jobs_is_written() -> None:
+    """From the least ratio to the largest."""
+    other = TABLE.replace("(x)", "(y)").replace("123.4", "5.0")
+    page = "<!--= labels (*; another: (a, b) -->9<!--/-->"
+    assert write_figures.rewrite(page, TABLE + other) == page.replace(">9<", ">5 to 123<")
+    with pytest.raises(KeyError, match="masks"):
+        write_figures.rewrite("<!--= masks*; another: (a, b) -->1<!--/-->", TABLE)
+
+
+def test_what_a_run_says_of_itself_is_written() -> None:
+    """The first line of that name; a run without it is an error."""
+    page = "<!--= run date -->never<!--/-->, <!--= run processor --><!--/-->"
+    remarks = "- date: 2026-01-02\n- processor: 80286, one core\n- date: later\n"
+    written = "<!--= run date -->2026-01-02<!--/-->, <!--= run processor -->80286, one core<!--/-->"
+    assert write_figures.rewrite(page, remarks + TABLE) == written
+    with pytest.raises(KeyError, match="load"):
+        write_figures.rewrite("<!--= run load --><!--/-->", TABLE)
+
+
 def test_a_table_is_copied() -> None:
     """Rows below the heading, whatever the page had."""
     page = "<!--= table labels (x) -->\n\n| old |\n\n<!--/-->"

@@ -1,4 +1,4 @@
-"""Logits of bytes at full size: every width and number of classes, ties, views and colors."""
+"""Logits of bytes at full size: widths, numbers of classes, both orders, ties, views and colors."""
 
 from __future__ import annotations
 
@@ -30,6 +30,24 @@ def test_labels_are_those_of_numpy(backend_name: str, dtype: type[np.integer]) -
 
 
 @pytest.mark.parametrize("backend_name", FAST)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_labels_of_channels_last_are_those_of_numpy(
+    backend_name: str, dtype: type[np.integer]
+) -> None:
+    """Every number of classes around 16, in rows without a gap and in views of some classes."""
+    rng = np.random.default_rng(6)
+    limits = np.iinfo(dtype)
+    for _ in switch(backend_name):
+        for h, w in [*SIZES, (3, 15), (2, 16), (2, 31), (2, 128), (1, 137)]:
+            for classes in (2, 3, 15, 16, 17, 21, 32, 33, 129, 256):
+                values = rng.integers(limits.min, limits.max + 1, (h, w, classes + 2), dtype=dtype)
+                values[rng.random((h, w)) < 0.3] //= 64
+                for view in (values[..., 2:], values[..., :classes].copy(), values[:, ::-1, 1:-1]):
+                    got = segpost.argmax(view, axis=-1)
+                    assert np.array_equal(got, view.argmax(-1)), (h, w, classes, view.strides)
+
+
+@pytest.mark.parametrize("backend_name", FAST)
 def test_colors_are_those_of_the_labels(backend_name: str) -> None:
     """Colors of a batch come with the labels, into memory of the caller."""
     rng = np.random.default_rng(4)
@@ -38,6 +56,9 @@ def test_colors_are_those_of_the_labels(backend_name: str) -> None:
     for _ in switch(backend_name):
         done = segpost.postprocess(logits, palette=palette, want=("labels", "color"))
         assert np.array_equal(done.labels, logits.argmax(1))
+        assert np.array_equal(done.color, palette[logits.argmax(1)])
+        last = np.ascontiguousarray(np.moveaxis(logits, 1, -1))
+        done = segpost.postprocess(last, axis=-1, palette=palette, want=("labels", "color"))
         assert np.array_equal(done.color, palette[logits.argmax(1)])
 
 

@@ -144,24 +144,34 @@ template <class L> void color_labels(const ArgmaxJob &job, const Tile &tile, std
                    reinterpret_cast<std::uint8_t *>(job.color.row(tile.n, y)) + 3 * x, count);
 }
 
-// Logits of bytes, pixels side by side: nothing is widened, and nothing is undefined.
+// Logits of bytes, pixels or classes side by side: nothing is widened, and nothing is undefined.
 bool are_bytes(const ArgmaxJob &job) {
-    return (job.logits.dtype == DType::i8 || job.logits.dtype == DType::u8) &&
-           job.logits.stride_w == 1 && job.labels.dtype == DType::u8 && !job.has_threshold &&
-           !job.confidence.data;
+    const Logits &logits = job.logits;
+    const bool is_dense =
+        logits.stride_w == 1 || (logits.stride_c == 1 && logits.stride_w >= job.classes());
+    return (logits.dtype == DType::i8 || logits.dtype == DType::u8) && is_dense &&
+           job.labels.dtype == DType::u8 && !job.has_threshold && !job.confidence.data;
 }
 
 void label_bytes(const ArgmaxJob &job, const Tile &tile, char *memory) {
     Scratch scratch(memory);
     const std::uint32_t *lut = take_lut(job, scratch);
     const Logits &logits = job.logits;
+    const bool in_place = logits.stride_w == 1, is_unsigned = logits.dtype == DType::u8;
+    std::int8_t *buffer = in_place ? nullptr : scratch.take<std::int8_t>(job.classes() * block);
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
         const auto *row = reinterpret_cast<const std::int8_t *>(logits.row(tile.n, y));
         auto *out = reinterpret_cast<std::uint8_t *>(job.labels.row(tile.n, y));
         for (std::int64_t x = tile.x0; x < tile.x1; x += block) {
             const std::int64_t count = min(block, tile.x1 - x);
-            rank_bytes(row + x, logits.stride_c, job.classes(), logits.dtype == DType::u8, out + x,
-                       count);
+            const std::int8_t *planes = row + x;
+            if (!in_place) {
+                transpose_bytes(row + x * logits.stride_w, logits.stride_w, job.classes(), count,
+                                buffer, block);
+                planes = buffer;
+            }
+            rank_bytes(planes, in_place ? logits.stride_c : block, job.classes(), is_unsigned,
+                       out + x, count);
             color_labels(job, tile, y, x, count, out, lut);
         }
     }
