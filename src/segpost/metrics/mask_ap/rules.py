@@ -45,10 +45,10 @@ class APRules(NamedTuple):
         """The least IoU of a match at each threshold."""
         return np.minimum(self.iou_thresholds, LARGEST_THRESHOLD)
 
-    def outside(self, areas: Array) -> Array:
-        """Return which areas are outside of each range: bool (N, ranges)."""
-        low, high = (np.array([row[k] for row in self.area_ranges]) for k in (1, 2))
-        return (areas[:, None] < low) | (areas[:, None] > high)
+    @property
+    def area_limits(self) -> Float64:
+        """The least and the largest area of each range: (ranges, 2)."""
+        return np.array([limits for _, *limits in self.area_ranges], np.float64)
 
 
 def as_categories(categories: object) -> Array:
