@@ -8,27 +8,23 @@
 namespace segpost {
 namespace {
 
-// The runs of a mask, its box, of which the end is outside, and its pixels.
+// The runs of a mask, its columns left to right - 1, and its pixels.
 struct Extent {
     std::int64_t first, last, pixels;
-    std::int32_t left, right, top, bottom;
+    std::int32_t left, right;
 };
 
 std::vector<Extent> measure(const RegionRuns &runs) {
     std::vector<Extent> extents;
     extents.reserve(static_cast<std::size_t>(runs.regions));
     for (std::int64_t region = 0; region < runs.regions; ++region) {
-        Extent extent{runs.offsets[region], runs.offsets[region + 1], 0, 0, 0, 0, 0};
+        Extent extent{runs.offsets[region], runs.offsets[region + 1], 0, 0, 0};
         if (extent.first < extent.last) {
             extent.left = runs.column[extent.first];
             extent.right = runs.column[extent.last - 1] + 1;
-            extent.top = runs.top[extent.first];
         }
-        for (std::int64_t i = extent.first; i < extent.last; ++i) {
+        for (std::int64_t i = extent.first; i < extent.last; ++i)
             extent.pixels += runs.bottom[i] - runs.top[i];
-            extent.top = std::min(extent.top, runs.top[i]);
-            extent.bottom = std::max(extent.bottom, runs.bottom[i]);
-        }
         extents.push_back(extent);
     }
     return extents;
@@ -43,7 +39,6 @@ std::int64_t find_column(const RegionRuns &runs, const Extent &mask, std::int32_
 std::int64_t count_shared(const RegionRuns &masks, const Extent &mask, const RegionRuns &others,
                           const Extent &other) {
     if (std::max(mask.left, other.left) >= std::min(mask.right, other.right)) return 0;
-    if (std::max(mask.top, other.top) >= std::min(mask.bottom, other.bottom)) return 0;
     std::int64_t a = find_column(masks, mask, other.left);
     std::int64_t b = find_column(others, other, mask.left);
     std::int64_t total = 0;

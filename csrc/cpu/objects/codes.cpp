@@ -19,8 +19,8 @@ std::uint8_t *write_number(std::int64_t value, std::uint8_t *to) {
     return to;
 }
 
-// The character after a number; null where it ends too late, or where a character is none.
-const std::uint8_t *read_number(const std::uint8_t *from, const std::uint8_t *end,
+// A number of any digits, as read_number.
+const std::uint8_t *read_digits(const std::uint8_t *from, const std::uint8_t *end,
                                 std::int64_t &value) {
     constexpr std::uint32_t most_bits = 60; // as _MAX_DIGITS of segpost/_core/rle.py
     std::uint64_t bits = 0;
@@ -34,6 +34,15 @@ const std::uint8_t *read_number(const std::uint8_t *from, const std::uint8_t *en
         return from;
     }
     return nullptr;
+}
+
+// The character after a number; null where it ends too late, or where a character is none.
+inline const std::uint8_t *read_number(const std::uint8_t *from, const std::uint8_t *end,
+                                       std::int64_t &value) {
+    const std::uint32_t digit = *from - std::uint32_t{48};
+    if (digit >= 0x20) return read_digits(from, end, value);
+    value = static_cast<std::int64_t>(digit ^ 0x10) - 0x10;
+    return from + 1;
 }
 
 // Writes the runs of masks one after another.
@@ -67,13 +76,13 @@ class RunWriter {
             here = std::min(pixels, height_ - y_);
             const auto column = static_cast<std::int32_t>(x_), top = static_cast<std::int32_t>(y_);
             const auto bottom = static_cast<std::int32_t>(y_ + here);
-            const bool continues = used_ > first_ && out_.column[used_ - 1] == column &&
-                                   out_.bottom[used_ - 1] == top; // after a count of 0
+            const bool continues = used_ > first_ && column_[used_ - 1] == column &&
+                                   bottom_[used_ - 1] == top; // after a count of 0
             if (!continues) {
-                out_.column[used_] = column;
-                out_.top[used_++] = top;
+                column_[used_] = column;
+                top_[used_++] = top;
             }
-            out_.bottom[used_ - 1] = bottom;
+            bottom_[used_ - 1] = bottom;
             skip(here);
         }
     }
@@ -83,6 +92,7 @@ class RunWriter {
     void resize(std::size_t runs) {
         for (std::vector<std::int32_t> *values : {&out_.column, &out_.top, &out_.bottom})
             values->resize(runs);
+        column_ = out_.column.data(), top_ = out_.top.data(), bottom_ = out_.bottom.data();
     }
 
     void finish() { resize(used_); }
@@ -91,6 +101,7 @@ class RunWriter {
     RunVectors &out_;
     std::int64_t height_, x_ = 0, y_ = 0; // the next pixel
     std::size_t used_ = 0, first_ = 0;    // runs, and those of the masks before
+    std::int32_t *column_ = nullptr, *top_ = nullptr, *bottom_ = nullptr;
 };
 
 // Whether a string is one of a mask of so many pixels.

@@ -209,11 +209,13 @@ def _as_finite(values: Sequence[Any], name: str) -> Array:
     """Return finite numbers as float64."""
     if not {*map(type, values)} <= {float, int}:
         values = [value.item() if hasattr(value, "item") else value for value in values]
-    wrong = [
-        value for value in values if isinstance(value, bool) or not isinstance(value, (int, float))
-    ]
-    if wrong:
-        raise TypeError(f"{name} must be numbers, got {wrong[0]!r}")
+        wrong = [
+            value
+            for value in values
+            if isinstance(value, bool) or not isinstance(value, (int, float))
+        ]
+        if wrong:
+            raise TypeError(f"{name} must be numbers, got {wrong[0]!r}")
     array = np.array(values, np.float64)
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
