@@ -123,7 +123,7 @@ class Library(NamedTuple):
     coco: Any
     evaluator: Any
 
-    def index(self) -> tuple[Any, Any]:
+    def read(self) -> tuple[Any, Any]:
         """Annotations and results; the library writes into the dicts of results."""
         content, guesses = self.data
         truth = self.coco()
@@ -143,7 +143,7 @@ class Library(NamedTuple):
 class HotCoco(Library):
     """hotcoco, of which two methods have other names."""
 
-    def index(self) -> tuple[Any, Any]:
+    def read(self) -> tuple[Any, Any]:
         content, guesses = self.data
         truth = self.coco(content)
         return truth, truth.load_res(guesses)
@@ -156,8 +156,8 @@ def calls_of(name: str, library: Library) -> Iterator[tuple[str, Callable[[], Nu
         with contextlib.redirect_stdout(io.StringIO()):
             return call()
 
-    indexed = silent(library.index)
-    yield f"{name}, from annotations", lambda: silent(lambda: library.evaluate(*library.index()))
+    indexed = silent(library.read)
+    yield f"{name}, from annotations", lambda: silent(lambda: library.evaluate(*library.read()))
     yield f"{name}, from indexed ones", lambda: silent(lambda: library.evaluate(*indexed))
 
 
