@@ -22,13 +22,17 @@ class ClassCurves {
         const std::int64_t first = job_.bounds[label];
         const std::int64_t count = job_.bounds[label + 1] - first;
         wrong_.resize(size(count + 1));
+        const std::int64_t *const rank = job_.rank + first;
+        const std::int64_t largest = count ? *std::max_element(rank, rank + count) : 0;
         for (std::int64_t a = 0; a < job_.ranges; ++a) {
             const std::int64_t targets = job_.targets[label * job_.ranges + a];
             find_needed(targets);
             for (std::int64_t t = 0; t < job_.limits; ++t) {
+                std::int64_t hits = 0;
                 for (std::int64_t m = 0; m < job_.most_count; ++m) {
-                    const std::int64_t hits =
-                        targets ? count_hits(first, count, a * job_.limits + t, job_.most[m]) : 0;
+                    const bool has_more = m == 0 || largest >= job_.most[m - 1]; // than before
+                    if (targets && has_more)
+                        hits = count_hits(first, count, a * job_.limits + t, job_.most[m]);
                     const std::int64_t cell = a * job_.most_count + m;
                     job_.recall[(t * job_.classes + label) * cells() + cell] =
                         targets ? static_cast<double>(hits) / static_cast<double>(targets) : nan;
