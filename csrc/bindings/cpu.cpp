@@ -3,6 +3,7 @@
 #include "bindings/counts.hpp"
 #include "bindings/crf.hpp"
 #include "bindings/decoding.hpp"
+#include "bindings/detections.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/failures.hpp"
 #include "bindings/jobs.hpp"
@@ -323,6 +324,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     bind_decoding(m);
     bind_objects(m);
     bind_panoptic(m);
+    bind_detections(m);
     bind_counts(m);
     bind_crf(m);
     bind_queries(m);

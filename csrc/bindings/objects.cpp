@@ -1,6 +1,7 @@
 // The kernels of runs and codes of regions, under the names of segpost._core.object_contract.
 #include "bindings/objects.hpp"
 #include "bindings/jobs.hpp"
+#include "bindings/regions.hpp"
 #include "bindings/signals.hpp"
 
 #include "cpu/runtime/launch.hpp"
@@ -45,9 +46,6 @@ void check_run_size(const LabelView &labels, const char *name) {
     require(labels.n * labels.w < limit && labels.h < limit, name);
 }
 
-constexpr std::int64_t most_runs = std::int64_t{1}
-                                   << 29; // four vertices each are numbered in int32
-
 py::tuple find_runs(const py::array &labels, const py::object &values) {
     FindRunsJob job;
     job.labels = map_view(labels, false);
@@ -77,22 +75,6 @@ py::tuple argmax_runs(const Record<records::Logits> &logits, const py::object &a
         return launch_find_logit_changes(job, cancelled, parts, errors);
     });
     return py::make_tuple(write_runs(runs, parts), to_python(errors));
-}
-
-RegionRuns region_runs(const py::array &offsets, const py::array &column, const py::array &top,
-                       const py::array &bottom) {
-    RegionRuns job;
-    job.regions = static_cast<std::int64_t>(offsets.size()) - 1;
-    require(job.regions >= 0, "offsets");
-    job.offsets = checked_pointer<std::int64_t>(offsets, job.regions + 1);
-    for (std::int64_t i = 0; i <= job.regions; ++i)
-        require(job.offsets[i] >= (i ? job.offsets[i - 1] : 0), "offsets");
-    const std::int64_t runs = job.offsets[job.regions];
-    require(runs < most_runs, "runs");
-    job.column = checked_pointer<std::int32_t>(column, runs);
-    job.top = checked_pointer<std::int32_t>(top, runs);
-    job.bottom = checked_pointer<std::int32_t>(bottom, runs);
-    return job;
 }
 
 py::tuple count_runs(const py::array &offsets, const py::array &column, const py::array &top,
@@ -125,6 +107,23 @@ py::array label_components(const py::array &offsets, const py::array &column, co
     return out;
 }
 
+py::tuple sort_groups(const py::array &numbers, std::int64_t groups) {
+    GroupsJob job;
+    job.count = static_cast<std::int64_t>(numbers.size()), job.groups = groups;
+    job.numbers = checked_pointer<std::int32_t>(numbers, job.count);
+    require(groups >= 0, "groups");
+    for (std::int64_t i = 0; i < job.count; ++i)
+        require(job.numbers[i] >= 0 && job.numbers[i] < groups, "numbers");
+    const py::array order = new_array<std::int64_t>(job.count);
+    const py::array offsets = new_array<std::int64_t>(groups + 1);
+    auto *const places = reinterpret_cast<std::int64_t *>(address(order, true));
+    auto *const begins = reinterpret_cast<std::int64_t *>(address(offsets, true));
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_sort_groups(job, cancelled, places, begins);
+    });
+    return py::make_tuple(order, offsets);
+}
+
 py::array count_contacts(const py::array &offsets, const py::array &column, const py::array &top,
                          const py::array &bottom) {
     const RegionRuns job = region_runs(offsets, column, top, bottom);
@@ -132,30 +131,6 @@ py::array count_contacts(const py::array &offsets, const py::array &column, cons
     auto *contacts = reinterpret_cast<std::int64_t *>(address(out, true));
     release_gil([&](const CancelToken &cancelled) {
         return launch_count_contacts(job, cancelled, contacts);
-    });
-    return out;
-}
-
-py::array count_shared_pixels(const py::array &region, const py::array &other,
-                              const py::array &offsets, const py::array &column,
-                              const py::array &top, const py::array &bottom,
-                              const py::array &other_offsets, const py::array &other_column,
-                              const py::array &other_top, const py::array &other_bottom) {
-    const RegionRuns regions = region_runs(offsets, column, top, bottom);
-    const RegionRuns others = region_runs(other_offsets, other_column, other_top, other_bottom);
-    RegionPairs job;
-    job.count = static_cast<std::int64_t>(region.size());
-    require(region.size() == other.size(), "other");
-    job.region = checked_pointer<std::int64_t>(region, job.count);
-    job.other = checked_pointer<std::int64_t>(other, job.count);
-    for (std::int64_t i = 0; i < job.count; ++i) {
-        require(job.region[i] >= 0 && job.region[i] < regions.regions, "region");
-        require(job.other[i] >= 0 && job.other[i] < others.regions, "other");
-    }
-    py::array out = new_array<std::int64_t>(job.count);
-    auto *pixels = reinterpret_cast<std::int64_t *>(address(out, true));
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_count_shared_pixels(job, regions, others, cancelled, pixels);
     });
     return out;
 }
@@ -209,6 +184,27 @@ py::tuple compress_counts(const py::array &counts, const py::array &ends) {
     return py::make_tuple(to_array(codes.characters), to_array(codes.ends));
 }
 
+// Offsets, columns, tops and bottoms, and the first mask whose code is bad.
+py::tuple decompress_runs(const py::array &characters, const py::array &ends, std::int64_t height,
+                          std::int64_t width) {
+    constexpr std::int64_t limit = std::int64_t{1} << 31;
+    require(height >= 0 && height < limit && width >= 0 && width < limit, "height");
+    CodesJob job;
+    job.masks = static_cast<std::int64_t>(ends.size()), job.height = height, job.width = width;
+    job.ends = checked_pointer<std::int64_t>(ends, job.masks);
+    std::int64_t last = 0;
+    for (std::int64_t i = 0; i < job.masks; last = job.ends[i++])
+        require(job.ends[i] >= last, "ends");
+    job.characters = checked_pointer<std::uint8_t>(characters, last);
+    RunVectors out;
+    std::int64_t bad = -1;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_decompress_runs(job, cancelled, out, bad);
+    });
+    return py::make_tuple(to_array(out.offsets), to_array(out.column), to_array(out.top),
+                          to_array(out.bottom), bad);
+}
+
 } // namespace
 
 void bind_objects(py::module_ &m) {
@@ -217,16 +213,16 @@ void bind_objects(py::module_ &m) {
           arg("height"), arg("width"));
     m.def("label_components", &label_components, arg("offsets"), arg("column"), arg("top"),
           arg("bottom"), arg("width"), arg("connectivity"));
+    m.def("sort_groups", &sort_groups, arg("numbers"), arg("groups"));
     m.def("count_contacts", &count_contacts, arg("offsets"), arg("column"), arg("top"),
           arg("bottom"));
-    m.def("count_shared_pixels", &count_shared_pixels, arg("region"), arg("other"), arg("offsets"),
-          arg("column"), arg("top"), arg("bottom"), arg("other_offsets"), arg("other_column"),
-          arg("other_top"), arg("other_bottom"));
     m.def("complement_runs", &complement_runs, arg("offsets"), arg("column"), arg("top"),
           arg("bottom"), arg("box"));
     m.def("trace_rings", &trace_rings, arg("columns"), arg("height"), arg("column"), arg("top"),
           arg("bottom"), arg("owner"), arg("keeps_corners"), arg("tolerance"));
     m.def("compress_counts", &compress_counts, arg("counts"), arg("ends"));
+    m.def("decompress_runs", &decompress_runs, arg("characters"), arg("ends"), arg("height"),
+          arg("width"));
     m.def("argmax_runs", &argmax_runs, arg("logits"), arg("axes"));
     m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());
 }

@@ -17,6 +17,7 @@ from segpost._core.contract import (
     Unary,
     UnaryErrors,
 )
+from segpost._core.detection_contract import RunArrays
 from segpost._core.logits import InputLogits
 from segpost._core.sampling import Axes, Axis, FilterTaps, VolumeAxes
 
@@ -206,19 +207,8 @@ def count_runs(
 def label_components(
     offsets: Array, column: Array, top: Array, bottom: Array, width: int, connectivity: int
 ) -> Array: ...
+def sort_groups(numbers: Array, groups: int) -> tuple[Array, Array]: ...
 def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> Array: ...
-def count_shared_pixels(
-    region: Array,
-    other: Array,
-    offsets: Array,
-    column: Array,
-    top: Array,
-    bottom: Array,
-    other_offsets: Array,
-    other_column: Array,
-    other_top: Array,
-    other_bottom: Array,
-) -> Array: ...
 def complement_runs(
     offsets: Array, column: Array, top: Array, bottom: Array, box: Array
 ) -> tuple[Array, Array, Array, Array]: ...
@@ -233,6 +223,32 @@ def trace_rings(
     tolerance: float,
 ) -> tuple[Array, Array, Array, Array]: ...
 def compress_counts(counts: Array, ends: Array) -> tuple[Array, Array]: ...
+def decompress_runs(
+    characters: Array, ends: Array, height: int, width: int
+) -> tuple[Array, Array, Array, Array, int]: ...
+def match_masks(
+    runs: RunArrays,
+    classes: Array,
+    scores: Array,
+    true_runs: RunArrays,
+    true_classes: Array,
+    true_areas: Array,
+    is_crowd: Array,
+    limits: Array,
+    ranges: Array,
+    most: int,
+) -> tuple[Array, Array, Array, Array, Array, Array]: ...
+def compute_precision(
+    bounds: Array,
+    rank: Array,
+    matched: Array,
+    ignored: Array,
+    targets: Array,
+    recalls: Array,
+    most: Array,
+    precision: Array,
+    recall: Array,
+) -> None: ...
 def argmax_runs(
     logits: Logits, axes: Axes
 ) -> tuple[tuple[Array, Array, Array, Array, None], LogitErrors]: ...

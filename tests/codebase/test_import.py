@@ -60,18 +60,18 @@ def test_import_loads_no_module_of_a_subject() -> None:
 @pytest.mark.parametrize(
     ("names", "unused", "most", "most_others"),
     [
-        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 48, 13),
+        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 49, 13),
         (
             "colorize, overlay",
             ("labels", "spatial", "crf", "metrics", "pipeline", "render"),
-            46,
+            47,
             13,
         ),
-        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 102, 15),
+        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 103, 15),
         (
             "ConfusionMatrix",
             ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"),
-            136,
+            137,
             40,
         ),
     ],

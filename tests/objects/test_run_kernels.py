@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
 from segpost._backends import reference, registry
+from segpost._core import rle
 
 Array = np.ndarray[Any, Any]
 shapes = st.tuples(*[st.integers(1, most) for most in (3, 8, 8)])
@@ -37,6 +38,12 @@ def boxes_of(runs: list[Array]) -> Array:
     x, y = column[first], np.minimum.reduceat(top, first)
     width = column[offsets[1:] - 1] + 1 - x
     return np.stack([x, y, width, np.maximum.reduceat(bottom, first) - y], axis=1).astype(np.int64)
+
+
+def joined(codes: list[bytes]) -> tuple[Array, Array]:
+    """The characters of codes, and where each ends."""
+    ends = np.cumsum([len(code) for code in codes], dtype=np.int64)
+    return np.frombuffer(b"".join(codes), np.uint8), ends
 
 
 def structure_of(connectivity: int) -> Array:
@@ -84,19 +91,77 @@ def test_contacts_and_runs_between(backend: str, volume: Array) -> None:
 
 
 @for_every_backend
-@given(volumes, volumes)
-def test_shared_pixels(backend: str, volume: Array, other: Array) -> None:
-    """Those of all pairs of labels of two maps, some of them of two sizes, and of empty regions."""
-    sides = [runs_of_labels(one[:1])[1] for one in (volume, other)]
-    for runs in sides:
-        runs[0] = np.append(runs[0], runs[0][-1])  # a region without runs
-    pairs = np.indices([len(runs[0]) - 1 for runs in sides]).reshape(2, -1)
-    arguments = (*map(np.ascontiguousarray, pairs), *sides[0], *sides[1])
+@given(st.lists(st.integers(0, 6)), st.integers(0, 2))
+def test_sort_groups(backend: str, numbers: list[int], more: int) -> None:
+    """The stable order, and where groups begin; some of them are empty."""
     operations: Any = registry.backend()
-    found = operations.count_shared_pixels(*arguments)
-    assert_same([found], [definition.count_shared_pixels(*arguments)])
-    if volume.shape[1:] == other.shape[1:]:
-        assert found.sum() == volume[0].size
+    arguments = np.array(numbers, np.int32), max(numbers, default=-1) + 1 + more
+    assert_same(operations.sort_groups(*arguments), definition.sort_groups(*arguments))
+
+
+@for_every_backend
+@given(volumes)
+def test_runs_of_codes(backend: str, volume: Array) -> None:
+    """The runs of masks come back from their codes."""
+    codes = [rle.encode_mask(mask)["counts"] for mask in volume == 1]
+    arguments = (*joined(codes), *volume.shape[1:])
+    operations: Any = registry.backend()
+    found = operations.decompress_runs(*arguments)
+    assert_same(found[:4], definition.decompress_runs(*arguments)[:4])
+    assert found[4] == -1
+    runs = definition.find_runs(volume == 1)
+    is_set = runs.label == 1
+    mask, x = np.divmod(runs.column[is_set], volume.shape[2])
+    assert_same(found[1:4], [x, runs.top[is_set], runs.bottom[is_set]])
+    assert_array_equal(found[0], np.searchsorted(mask, np.arange(len(volume) + 1)))
+
+
+@for_every_backend
+@given(st.lists(st.binary(max_size=6) | st.text("0123P`o", max_size=6).map(str.encode), max_size=3))
+def test_runs_of_any_text(backend: str, texts: list[bytes]) -> None:
+    """Codes that are damaged, or of another size, or right."""
+    arguments = (*joined([b"06", *texts]), 2, 3)
+    operations: Any = registry.backend()
+    *found, bad = operations.decompress_runs(*arguments)
+    *expected, expected_bad = definition.decompress_runs(*arguments)
+    assert_same(found, expected)
+    assert bad == expected_bad
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "runs"),
+    [
+        ([1, 2, 0, 2, 1], (3, 2), [(0, 1, 3), (1, 0, 2)]),  # a count of 0 within a column or not
+        ([0, 1, 0, 1, 4], (3, 2), [(0, 0, 2)]),
+        ([2, 0, 0, 3, 1], (3, 2), [(0, 2, 3), (1, 0, 2)]),
+        ([0, 6], (3, 2), [(0, 0, 3), (1, 0, 3)]),
+        ([13, 1, 1], (3, 5), [(4, 1, 2)]),
+        ([], (0, 4), []),
+        ([5], (3, 2), None),
+        ([2, 5, -1], (3, 2), None),
+        ([3, 4], (3, 2), None),
+        ([0, 6, 0, 2**40], (3, 2), None),
+    ],
+)
+def test_runs_of_awkward_codes(
+    backend: str, counts: list[int], size: tuple[int, int], runs: list[tuple[int, ...]] | None
+) -> None:
+    """Counts of 0, and codes of another size."""
+    operations: Any = registry.backend()
+    arguments = (*joined([rle.compress_mask(np.array(counts, np.int64))]), *size)
+    *found, bad = operations.decompress_runs(*arguments)
+    assert bad == (0 if runs is None else -1)
+    assert [*zip(*(column.tolist() for column in found[1:]), strict=True)] == (runs or [])
+    assert_same(found, definition.decompress_runs(*arguments)[:4])
+
+
+@pytest.mark.parametrize("text", [b"0`", b"``", b"0p", b"0/", b"0" + 12 * b"`" + b"0"])
+def test_damaged_texts(backend: str, text: bytes) -> None:
+    """Codes that end within a number, have a foreign character, or too many digits."""
+    operations: Any = registry.backend()
+    *found, bad = operations.decompress_runs(*joined([b"6", text]), 2, 3)
+    assert bad == 1
+    assert_same(found, definition.decompress_runs(*joined([text]), 2, 3)[:4])
 
 
 @for_every_backend

@@ -41,7 +41,8 @@ OF_RUNS = (
     "compress_counts",
     "label_components",
     "count_contacts",
-    "count_shared_pixels",
+    "decompress_runs",
+    "sort_groups",
     "complement_runs",
     "trace_rings",
 )

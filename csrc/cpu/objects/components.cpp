@@ -75,17 +75,23 @@ void join_region(const RegionRuns &runs, std::int64_t first, std::int64_t last, 
         while (end < last && column[end] == column[run]) ++end;
         return end;
     };
-    std::int64_t before = first, before_end = first;
+    std::int64_t before = first, previous = first;
+    std::int64_t plane_end = width; // columns ascend
     for (std::int64_t begin = first; begin < last;) {
         const std::int64_t end = end_of_column(begin);
         const std::int64_t wanted = column[begin] - step;
-        while (before < begin && column[before] < wanted) before = end_of_column(before);
-        const std::int64_t x = direction.dx ? column[begin] % width : 0;
+        if (step == 1)
+            before = previous;
+        else
+            while (before < begin && column[before] < wanted) before = end_of_column(before);
+        if (column[begin] >= plane_end) plane_end = (column[begin] / width + 1) * width;
+        const std::int64_t x = column[begin] - (plane_end - width);
         const bool is_in_plane = direction.dx > 0 ? x > 0 : direction.dx < 0 ? x + 1 < width : true;
         if (before < begin && column[before] == wanted && is_in_plane) {
-            before_end = end_of_column(before);
+            const std::int64_t before_end = step == 1 ? begin : end_of_column(before);
             join_columns(runs, before, before_end, begin, end, direction.reach, forest);
         }
+        previous = begin;
         begin = end;
     }
 }

@@ -5,7 +5,9 @@
 
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/runtime/pool.hpp"
+#include "ops/metrics/detections.hpp"
 #include "ops/objects/borders.hpp"
+#include "ops/objects/regions.hpp"
 
 namespace segpost {
 
@@ -31,29 +33,22 @@ struct MaskRuns {
 };
 SEGPOST_EXPORT bool launch_binarize_runs(const BinarizeJob &, const CancelToken &, MaskRuns &,
                                          LogitErrors &);
-// Runs of regions, sorted by region, of each by column, then by row.
-struct RegionRuns {
-    std::int64_t regions;
-    const std::int64_t *offsets; // [regions + 1]
-    const std::int32_t *column, *top, *bottom;
-};
 SEGPOST_EXPORT bool launch_count_runs(const RegionRuns &, std::int64_t height, std::int64_t width,
                                       const CancelToken &, MaskRuns &);
 // The component of every run, numbered in the order of their first runs. Column x of plane z is
 // z * width + x.
 SEGPOST_EXPORT bool launch_label_components(const RegionRuns &, std::int64_t width, Connectivity,
                                             const CancelToken &, std::int32_t *out);
+// The order of numbers below `groups`, of equal ones the first first, and where each group begins.
+struct GroupsJob {
+    const std::int32_t *numbers; // [count]
+    std::int64_t count, groups;
+};
+SEGPOST_EXPORT bool launch_sort_groups(const GroupsJob &, const CancelToken &, std::int64_t *order,
+                                       std::int64_t *offsets); // [count], [groups + 1]
 // The pixels of every region whose neighbor in the next column belongs to it.
 SEGPOST_EXPORT bool launch_count_contacts(const RegionRuns &, const CancelToken &,
                                           std::int64_t *contacts);
-// The pixels that pairs of a region and another one share, [pairs].
-struct RegionPairs {
-    std::int64_t count;
-    const std::int64_t *region, *other; // [pairs], their numbers
-};
-SEGPOST_EXPORT bool launch_count_shared_pixels(const RegionPairs &, const RegionRuns &regions,
-                                               const RegionRuns &others, const CancelToken &,
-                                               std::int64_t *pixels);
 struct RunVectors {
     std::vector<std::int64_t> offsets;
     std::vector<std::int32_t> column, top, bottom;
@@ -69,6 +64,15 @@ struct MaskCodes {
 };
 SEGPOST_EXPORT bool launch_compress_counts(const std::int64_t *counts, const std::int64_t *ends,
                                            std::int64_t masks, const CancelToken &, MaskCodes &);
+// The runs of masks from their compressed strings, which end at `ends`. `bad`: the first one that
+// is damaged or of another size, -1 where there is none; then there are no runs.
+struct CodesJob {
+    const std::uint8_t *characters;
+    const std::int64_t *ends; // [masks]
+    std::int64_t masks, height, width;
+};
+SEGPOST_EXPORT bool launch_decompress_runs(const CodesJob &, const CancelToken &, RunVectors &,
+                                           std::int64_t &bad);
 SEGPOST_EXPORT bool launch_bound_masks(const BoundMasksJob &, const CancelToken &,
                                        LogitErrors &); // not finite
 SEGPOST_EXPORT bool launch_query_classes(const QueryClassesJob &, const CancelToken &);
@@ -101,6 +105,9 @@ SEGPOST_EXPORT bool launch_boundary_matches(const BoundaryPixelsJob &, const std
                                             std::int64_t offset_count, const CancelToken &,
                                             std::int64_t *counts);
 SEGPOST_EXPORT bool launch_instance_counts(const InstanceJob &, const CancelToken &);
+SEGPOST_EXPORT bool launch_match_masks(const DetectionJob &, const CancelToken &,
+                                       DetectionMatches &);
+SEGPOST_EXPORT bool launch_compute_precision(const PrecisionJob &, const CancelToken &);
 
 // Pairs of segments in ascending order: their values, one pair after another, and their pixels.
 struct Overlaps {

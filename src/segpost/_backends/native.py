@@ -19,6 +19,7 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
+from segpost._core.detection_contract import ImageDetections, RunArrays
 from segpost._core.distance_contract import Steps, SurfaceDistances
 from segpost._core.logits import with_both_classes
 from segpost._core.object_contract import Rings, Runs
@@ -152,6 +153,23 @@ def surface_distances(
 def count_overlaps(preds: Array, target: Array) -> Overlaps:
     """Return the pixels of every pair of a predicted and a true segment."""
     return Overlaps(*_cpu.count_overlaps(preds, target))
+
+
+def match_masks(
+    runs: RunArrays,
+    classes: Array,
+    scores: Array,
+    true_runs: RunArrays,
+    true_classes: Array,
+    true_areas: Array,
+    is_crowd: Array,
+    limits: Array,
+    ranges: Array,
+    most: int,
+) -> ImageDetections:
+    """Return the matches of an image."""
+    true = true_runs, true_classes, true_areas, is_crowd
+    return ImageDetections(*_cpu.match_masks(runs, classes, scores, *true, limits, ranges, most))
 
 
 def trace_rings(

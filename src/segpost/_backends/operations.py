@@ -10,6 +10,7 @@ from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.contract import Backend
 from segpost._core.decoding_contract import DecodingOperations
+from segpost._core.detection_contract import DetectionOperations
 from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
@@ -20,6 +21,7 @@ OPERATIONS = tuple(
     name
     for protocol in (
         BoundaryOperations,
+        DetectionOperations,
         DistanceOperations,
         CalibrationOperations,
         DecodingOperations,

@@ -15,6 +15,7 @@ from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.calibration_contract import CalibrationSums as CalibrationSums
 from segpost._core.decoding_contract import DecodingOperations
+from segpost._core.detection_contract import DetectionOperations
 from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import LogitErrors as LogitErrors
 from segpost._core.logit_contract import Logits as Logits
@@ -155,6 +156,7 @@ class CrfSolver(Protocol):
 
 class Backend(
     BoundaryOperations,
+    DetectionOperations,
     DistanceOperations,
     CalibrationOperations,
     DecodingOperations,

@@ -70,6 +70,14 @@ class ObjectOperations(Protocol):
     # ends; of counts as in RunLengths.
     def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]: ...
 
+    # Offsets, columns, tops and bottoms of the runs of masks of one size, from their compressed
+    # COCO codes: characters, uint8, one mask after another, and where each ends, int64. The last
+    # result is the first mask whose code is damaged or of another size, -1 where there is none;
+    # then there are no runs.
+    def decompress_runs(
+        self, characters: Array, ends: Array, height: int, width: int
+    ) -> tuple[Array, Array, Array, Array, int]: ...
+
     # The connected component of every run, [R] int32, numbered in the order of their first runs.
     # Column x of plane z is z * width + x. Pixels are connected where they share a side (4, 6), an
     # edge of a voxel (18) or a corner (8, 26); 4 and 8 connect no planes.
@@ -83,24 +91,12 @@ class ObjectOperations(Protocol):
         connectivity: int,
     ) -> Array: ...
 
+    # The order of numbers from 0 to groups - 1, int32 [R], of equal ones the first first, int64
+    # [R]; and where each group begins in it, int64 [groups + 1].
+    def sort_groups(self, numbers: Array, groups: int) -> tuple[Array, Array]: ...
+
     # The pixels of every region whose neighbor in the next column belongs to it, [K] int64.
     def count_contacts(self, offsets: Array, column: Array, top: Array, bottom: Array) -> Array: ...
-
-    # The pixels that pairs of a region and another one share, [P] int64. A pair is their numbers in
-    # two tables of runs, [P] int64 each. The runs of a region do not overlap.
-    def count_shared_pixels(
-        self,
-        region: Array,
-        other: Array,
-        offsets: Array,
-        column: Array,
-        top: Array,
-        bottom: Array,
-        other_offsets: Array,
-        other_column: Array,
-        other_top: Array,
-        other_bottom: Array,
-    ) -> Array: ...
 
     # Offsets, columns, tops and bottoms of the runs between those of every region in its box.
     def complement_runs(

@@ -9,7 +9,6 @@ differences from the count two before. Source: pycocotools, common/maskApi.c.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -186,40 +185,6 @@ def decompress_counts(code: bytes | str) -> Array:
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
-
-
-def decompress_each(codes: Sequence[bytes]) -> tuple[Array, Array]:
-    """Return the counts, int64, of compressed strings one after another, and where each ends.
-
-    Raises
-    ------
-    ValueError
-        If one of the strings is damaged; `decompress_counts` of it says where.
-    """
-    digits = np.frombuffer(b"".join(codes), np.uint8).astype(np.int64) - _FIRST_BYTE
-    stops = np.cumsum([len(code) for code in codes], dtype=np.int64)
-    is_last = (digits & _MORE) == 0
-    last = np.flatnonzero(is_last)
-    begins = np.concatenate([[0], last + 1])[:-1] if last.size else last
-    lengths = last + 1 - begins
-    is_damaged = bool(((digits < 0) | (digits > (_MORE | _DIGITS))).any())
-    is_damaged |= not is_last[stops[stops > 0] - 1].all()
-    if is_damaged or lengths.max(initial=0) > _MAX_DIGITS:
-        raise ValueError("one of the codes is damaged")
-    ends = np.searchsorted(last, stops)
-    if not last.size:
-        return np.zeros(0, np.int64), ends
-    places = np.arange(digits.size) - np.repeat(begins, lengths)
-    values = np.add.reduceat((digits & _DIGITS) << (5 * places), begins)
-    values -= ((digits[last] & _SIGN) != 0).astype(np.int64) << (5 * lengths)
-    first = np.repeat(np.concatenate([[0], ends[:-1]]), np.diff(ends, prepend=0))
-    place = np.arange(values.size) - first
-    counts = values.copy()  # every count from the fourth on is a difference from that two before
-    for parity in (1, 0):
-        is_own = (place & 1 == parity) & (place > 0)
-        sums = np.cumsum(np.where(is_own, values, 0))
-        counts[is_own] = (sums - sums[first])[is_own]
-    return counts, ends
 
 
 def measure_area(counts: Array) -> int:

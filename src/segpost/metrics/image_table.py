@@ -258,14 +258,17 @@ class _Columns:
             wide = np.frombuffer(bytes(self.counts), self.count_type).astype("u8")
             self.counts = bytearray(wide.tobytes())
             self.count_type = np.dtype(np.uint64)
-        before = int.from_bytes(self.ends[-8:], "little")
-        ends = before + np.cumsum(packed.lengths, dtype=np.int64)
         self.ids.extend(ids)
         self.index_of_id.update(zip(ids, range(self.used, self.used + len(ids)), strict=True))
         self.outside.update({self.used + k: pairs for k, pairs in packed.outside.items()})
-        self.cells += packed.cells.astype(self.cell_type).tobytes()
-        self.counts += packed.counts.astype(self.count_type).tobytes()
-        self.ends += ends.astype("<i8").tobytes()
+        if packed.cells.size:
+            before = int.from_bytes(self.ends[-8:], "little")
+            ends = before + np.cumsum(packed.lengths, dtype=np.int64)
+            self.cells += packed.cells.astype(self.cell_type).tobytes()
+            self.counts += packed.counts.astype(self.count_type).tobytes()
+            self.ends += ends.astype("<i8").tobytes()
+        else:
+            self.ends += self.ends[-8:] * len(packed.lengths)
         self.used += len(packed.lengths)
 
     def _drop_interrupted(self) -> None:

@@ -155,7 +155,7 @@ class Measure(Accumulator):
         if len(preds) != len(target):
             raise ValueError(f"preds has {len(preds)} images, target {len(target)}")
         names = [None] * len(preds) if ids is None else as_image_ids(ids, len(preds))
-        batch = self._empty()
+        batch: M | None = None
         for index, (pred, true, name) in enumerate(zip(preds, target, names, strict=True)):
             part = self._empty()
             try:
@@ -166,8 +166,11 @@ class Measure(Accumulator):
                 raise ValueError(f"image {index}: {error}") from error
             if name is not None:
                 part._name_image(name)
-            batch._merge(part)
-        self._add_batch(batch)
+            if batch is None:
+                batch = part
+            else:
+                batch._merge(part)
+        self._add_batch(self._empty() if batch is None else batch)
 
     def _dump(self) -> dict[str, Any]:
         totals = self._dump_counts()

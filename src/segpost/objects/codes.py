@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,32 +52,15 @@ class MaskRuns(NamedTuple):
         return np.diff(pixels[self.offsets])
 
 
-def runs_of_codes(counts: Array, ends: Array, size: tuple[int, int]) -> MaskRuns:
-    """Return the runs of masks from their counts, which are as in `RunLengths`.
+def no_runs(masks: int) -> tuple[Array, Array, Array, Array]:
+    """Return the runs of masks without pixels."""
+    empty = np.zeros(0, np.int32)
+    return np.zeros(masks + 1, np.int64), empty, empty, empty
 
-    A count of 0 within a code ends no run.
-    """
-    height, width = size
-    masks = len(ends)
-    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-    owner = np.repeat(np.arange(masks), ends - begins)
-    is_run = ((np.arange(len(counts)) - begins[owner]) & 1 == 1) & (counts > 0)
-    stop = np.cumsum(counts)[is_run]  # masks follow one another without a gap
-    start, mask = stop - counts[is_run], owner[is_run]
-    if not len(start):
-        empty = np.zeros(0, np.int32)
-        return MaskRuns(size, np.zeros(masks + 1, np.int64), empty, empty, empty)
-    has_gap = (start[1:] != stop[:-1]) | (mask[1:] != mask[:-1])
-    is_first, is_last = np.append(True, has_gap), np.append(has_gap, True)
-    start, stop, mask = start[is_first], stop[is_last], mask[is_first]
-    first, last = start // height, (stop - 1) // height
-    pieces = last - first + 1
-    index = np.concatenate([[0], np.cumsum(pieces)])
-    run = np.repeat(np.arange(len(start)), pieces)
-    column = np.arange(index[-1]) + (first - index[:-1])[run]
-    top = np.maximum(start[run] - column * height, 0)
-    bottom = np.minimum(stop[run] - column * height, height)
-    mask = mask[run]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(mask, minlength=masks))])
-    runs = (column - mask * width, top, bottom)
-    return MaskRuns(size, offsets, *(values.astype(np.int32) for values in runs))
+
+def read_compressed(codes: Sequence[bytes], size: tuple[int, int]) -> MaskRuns | None:
+    """Return the runs of compressed codes of one size, None where one is damaged or of another."""
+    ends = np.fromiter(itertools.accumulate(map(len, codes)), np.int64, len(codes))
+    characters = np.frombuffer(b"".join(codes), np.uint8)
+    *runs, bad = registry.host_backend().decompress_runs(characters, ends, *size)
+    return MaskRuns(size, *runs) if bad < 0 else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.contract import Array
-from segpost.objects.run_table import RunTable, index_pixels, sort_stably
+from segpost.objects.run_table import RunTable, index_pixels
 
 
 def split_components(table: RunTable, connectivity: int) -> RunTable:
@@ -24,21 +24,20 @@ def split_components(table: RunTable, connectivity: int) -> RunTable:
     """
     if not len(table.labels):
         return table
-    component, counts = number_components(table, connectivity)
+    component, count = number_components(table, connectivity)
+    order, begins = registry.host_backend().sort_groups(component, count)
     pixel = index_pixels(table.size, table.column, table.top)
-    order = sort_stably(component, len(counts))
-    begins = np.cumsum(counts) - counts
-    first_pixel = np.minimum.reduceat(pixel[order], begins)
-    region = table.region[order[begins]]
+    first_pixel = np.minimum.reduceat(pixel[order], begins[:-1])
+    region = table.region[order[begins[:-1]]]
     sequence = np.lexsort([first_pixel, region])
-    rank = np.empty_like(sequence)
-    rank[sequence] = np.arange(len(sequence))
-    order = sort_stably(rank[component], len(counts))
+    counts = np.diff(begins)[sequence]
+    offsets = np.append(0, np.cumsum(counts))
+    order = order[np.repeat(begins[sequence] - offsets[:-1], counts) + np.arange(len(order))]
     region = region[sequence]
     return replace(
         table,
         labels=table.labels[region],
-        offsets=np.concatenate([[0], np.cumsum(counts[sequence])]),
+        offsets=offsets,
         column=table.column[order],
         top=table.top[order],
         bottom=table.bottom[order],
@@ -47,12 +46,12 @@ def split_components(table: RunTable, connectivity: int) -> RunTable:
     )
 
 
-def number_components(table: RunTable, connectivity: int) -> tuple[Array, Array]:
-    """Return the number of the component of every run, and how many runs each has."""
+def number_components(table: RunTable, connectivity: int) -> tuple[Array, int]:
+    """Return the number of the component of every run, and how many components there are."""
     component = registry.host_backend().label_components(
         table.offsets, table.column, table.top, table.bottom, max(table.size[1], 1), connectivity
     )
-    return component, np.bincount(component)
+    return component, int(component.max(initial=-1)) + 1
 
 
 def measure_perimeters(table: RunTable) -> Array:

@@ -19,7 +19,7 @@ def fill_holes(table: RunTable, max_area: int | None = None) -> RunTable:
     if not len(table.labels):
         return table
     outside = _complement(table)
-    component, counts = number_components(outside, 4)
+    component, count = number_components(outside, 4)
     box = table.box[outside.region]
     reaches = (
         (outside.column == box[:, 0])
@@ -27,10 +27,10 @@ def fill_holes(table: RunTable, max_area: int | None = None) -> RunTable:
         | (outside.top == box[:, 1])
         | (outside.bottom == box[:, 1] + box[:, 3])
     )
-    is_hole = np.ones(len(counts), bool)
+    is_hole = np.ones(count, bool)
     is_hole[component[reaches]] = False
     if max_area is not None:
-        area = np.bincount(component, outside.length, len(counts))
+        area = np.bincount(component, outside.length, count)
         is_hole &= area <= max_area
     added = is_hole[component]
     region = np.concatenate([table.region, outside.region[added]])

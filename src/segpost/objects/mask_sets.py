@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segpost._core.arrays import Array, as_input_array
-from segpost.objects.codes import MaskRuns
+from segpost.objects.codes import MaskRuns, no_runs
 from segpost.objects.run_table import RunTable
 from segpost.objects.sources import read_codes, table_of_labels, table_of_masks
 
@@ -61,8 +61,7 @@ def read_segment_runs(ids: Any, numbers: Array) -> tuple[MaskRuns, Array]:
 def _with_empty(table: RunTable, labels: Array) -> MaskRuns:
     """Return the regions of these labels, in this order; those without pixels are empty."""
     if not len(table.labels):
-        empty = np.zeros(0, np.int32)
-        return MaskRuns(table.size, np.zeros(len(labels) + 1, np.int64), empty, empty, empty)
+        return MaskRuns(table.size, *no_runs(len(labels)))
     at = np.minimum(np.searchsorted(table.labels, labels), len(table.labels) - 1)
     is_there = table.labels[at] == labels
     chosen = table.select(at[is_there])

@@ -8,7 +8,7 @@ from segpost._backends import registry
 from segpost._core.contract import Array
 from segpost._core.object_contract import Rings
 from segpost.objects.components import number_components
-from segpost.objects.run_table import RunTable, sort_stably
+from segpost.objects.run_table import RunTable
 
 Polygon = list[Array]  # the exterior ring, then holes: float64 (P, 2) of x and y, not closed
 
@@ -24,13 +24,13 @@ def build_polygons(table: RunTable, tolerance: float) -> list[list[Polygon]]:
     """
     if not len(table.labels):
         return []
-    component, counts = number_components(table, 4)
-    region = np.zeros(len(counts), np.int64)
+    component, count = number_components(table, 4)
+    region = np.zeros(count, np.int64)
     region[component] = table.region
     trace = _trace_map if table.is_disjoint else _trace_alone
     rings = trace(table, component, tolerance)
     points, offsets = rings.points.astype(float), rings.offsets
-    parts: list[Polygon] = [[] for _ in counts]
+    parts: list[Polygon] = [[] for _ in range(count)]
     for ring in np.argsort(rings.area > 0, kind="stable"):  # exteriors first
         parts[rings.owner[ring]].append(points[offsets[ring] : offsets[ring + 1]].copy())
     polygons: list[list[Polygon]] = [[] for _ in table.labels]
@@ -42,14 +42,13 @@ def build_polygons(table: RunTable, tolerance: float) -> list[list[Polygon]]:
 def _trace_map(table: RunTable, component: Array, tolerance: float) -> Rings:
     """Trace the borders of a map, whose regions have them in common."""
     height, width = table.size
-    order = sort_stably(table.top, height)
-    order = order[sort_stably(table.column[order], width)]
+    backend = registry.host_backend()
+    order, _ = backend.sort_groups(table.top, height)
+    order = order[backend.sort_groups(table.column[order], width)[0]]
     column, top, bottom, owner = (
         values[order] for values in (table.column, table.top, table.bottom, component)
     )
-    return registry.host_backend().trace_rings(
-        width, height, column, top, bottom, owner, True, tolerance
-    )
+    return backend.trace_rings(width, height, column, top, bottom, owner, True, tolerance)
 
 
 def _trace_alone(table: RunTable, component: Array, tolerance: float) -> Rings:

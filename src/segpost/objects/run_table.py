@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core.contract import Array
 from segpost._core.equality import has_same_values
 
@@ -134,7 +135,10 @@ class RunTable:
 def index_pixels(size: tuple[int, ...], column: Array, row: Array) -> Array:
     """Return the row-major index of pixels, int64; column x of slice z is z * width + x."""
     height, width = size
-    z, x = np.divmod(column.astype(np.int64), max(width, 1))
+    x = column.astype(np.int64)
+    if x.max(initial=0) < width:  # one slice
+        return np.asarray(row * np.int64(width) + x)
+    z, x = np.divmod(x, max(width, 1))
     return np.asarray((z * height + row) * width + x)
 
 
@@ -165,25 +169,18 @@ def group_runs(
     column, top, bottom, total : arrays of shape (R,)
     is_disjoint : bool
     """
-    labels, rank, counts = rank_labels(label)
-    order = sort_stably(rank, len(labels))
+    labels, rank, _ = rank_labels(label)
+    order, offsets = registry.host_backend().sort_groups(rank.astype(np.int32), len(labels))
     return RunTable(
         size,
         labels,
-        np.concatenate([[0], np.cumsum(counts)]),
+        offsets,
         column[order],
         top[order],
         bottom[order],
         None if total is None else total[order],
         is_disjoint=is_disjoint,
     )
-
-
-def sort_stably(numbers: Array, stop: int) -> Array:
-    """Return the order of numbers from 0 to stop - 1; those of 16 bits take linear time."""
-    if stop <= 1 << 16:
-        numbers = numbers.astype(np.uint16)
-    return np.argsort(numbers, kind="stable")
 
 
 def rank_labels(label: Array) -> tuple[Array, Array, Array]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import registry
+from segpost._backends.codes import compress_each
 from segpost._core import arguments, rle
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
 from segpost._core.device import to_host
@@ -20,11 +21,12 @@ from segpost._core.validation import (
     check_same_device,
     refuse_image_as_labels,
 )
-from segpost.objects.codes import MaskRuns, runs_of_codes
+from segpost.objects.codes import MaskRuns, read_compressed
 from segpost.objects.run_table import RunTable, group_runs, index_pixels
 
 MAX_NARROW = 4  # pixels of masks that are rather an axis of masks
 MIN_SIDE = 32  # of their size then
+MAX_SIDE = 2**31 - 1  # pixels of run-length codes
 
 
 def table_of_labels(
@@ -235,28 +237,28 @@ def read_codes(codes: Sequence[Mapping[str, Any]], name: str) -> MaskRuns:
         parts.append(counts)
     assert size is not None
     ends = np.cumsum([len(counts) for counts in parts], dtype=np.int64)
-    return runs_of_codes(np.concatenate(parts), ends, size)
+    runs = read_compressed(compress_each(np.concatenate(parts), ends), size)
+    assert runs is not None
+    return runs
 
 
 def _read_compressed(codes: Sequence[Mapping[str, Any]]) -> MaskRuns | None:
     """Return the runs of codes that are compressed and right, None where one is not."""
     try:
-        size = [*codes[0]["size"]]
-        if not {*map(type, size)} <= {int} or any([*code["size"]] != size for code in codes):
+        size = codes[0]["size"]
+        height, width = size
+        is_size = {type(height), type(width)} == {int} and 1 <= min(size) <= max(size) <= MAX_SIDE
+        if not is_size or [code["size"] for code in codes].count(size) != len(codes):
             return None
         texts = [code["counts"] for code in codes]
-        texts = [text.encode() if isinstance(text, str) else text for text in texts]
-        if {*map(type, texts)} != {bytes} or len(size) != 2 or min(size) < 1:
-            return None
-        counts, ends = rle.decompress_each(texts)
     except (ValueError, TypeError, KeyError):
         return None
-    area = size[0] * size[1]
-    sums = np.concatenate([[0], np.cumsum(counts)])[np.concatenate([[0], ends])]
-    is_right = counts.size and counts.min() >= 0 and counts.max() <= area
-    if not is_right or not (np.diff(sums) == area).all():
+    kinds = {*map(type, texts)}
+    if kinds == {str}:
+        texts = [text.encode() for text in texts]
+    elif kinds != {bytes}:
         return None
-    return runs_of_codes(counts, ends, (size[0], size[1]))
+    return read_compressed(texts, (height, width))
 
 
 def read_code(code: Mapping[str, Any], name: str) -> tuple[Array, tuple[int, int]]:

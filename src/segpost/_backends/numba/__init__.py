@@ -16,11 +16,12 @@ from segpost._backends.numba.metrics import (
     boundary,
     calibration,
     confusion,
+    detections,
     distances,
     instances,
     panoptic,
 )
-from segpost._backends.numba.objects import connect, polygons, runs, shared
+from segpost._backends.numba.objects import codes, connect, polygons, runs
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import queries as defined_queries
 from segpost._backends.volumes import image_by_image
@@ -31,10 +32,12 @@ globals().update(
     collect_operations(
         boundary,
         calibration,
+        codes,
         color,
         confusion,
         connect,
         decoding,
+        detections,
         distances,
         features,
         instances,
@@ -48,7 +51,6 @@ globals().update(
         rle,
         run_lengths,
         runs,
-        shared,
         solver,
         spatial,
         volume_masks,

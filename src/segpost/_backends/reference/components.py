@@ -35,6 +35,13 @@ def label_components(
     return np.unique(component, return_inverse=True)[1].astype(np.int32)
 
 
+def sort_groups(numbers: Array, groups: int) -> tuple[Array, Array]:
+    """Return the order of numbers below `groups`, and where each group begins in it."""
+    return np.argsort(numbers, kind="stable"), np.append(
+        0, np.cumsum(np.bincount(numbers, minlength=groups))
+    )
+
+
 def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> Array:
     """Return how many pixels of every region have a neighbor in the next column."""
     pixels = [
@@ -43,31 +50,6 @@ def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> 
     ]
     counts = [sum((x + 1, y) in region for x, y in region) for region in pixels]
     return np.array(counts, np.int64)
-
-
-def count_shared_pixels(
-    region: Array,
-    other: Array,
-    offsets: Array,
-    column: Array,
-    top: Array,
-    bottom: Array,
-    other_offsets: Array,
-    other_column: Array,
-    other_top: Array,
-    other_bottom: Array,
-) -> Array:
-    """Return the pixels that both regions of every pair have."""
-    regions, others = (
-        [{(x, y) for x, y0, y1 in runs for y in range(y0, y1)} for runs in _runs_of_regions(*one)]
-        for one in (
-            (offsets, column, top, bottom),
-            (other_offsets, other_column, other_top, other_bottom),
-        )
-    )
-    return np.array(
-        [len(regions[i] & others[j]) for i, j in zip(region, other, strict=True)], np.int64
-    )
 
 
 def complement_runs(

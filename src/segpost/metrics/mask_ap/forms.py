@@ -24,11 +24,11 @@ KEYS = "'masks' and 'labels'"
 
 
 class ImageMasks(NamedTuple):
-    """The masks of one image, of predictions with scores."""
+    """The masks of one image: of predictions with scores, of the target with the other two."""
 
     masks: MaskRuns | None  # None: there are none
     categories: Array  # (N,) int64
-    scores: Array | None  # (N,) float64
+    scores: Array  # (N,) float64
     areas: Array  # (N,) float64
     is_crowd: Array  # (N,) bool
 
@@ -100,9 +100,12 @@ def _read_arrays(value: Mapping[str, Any], name: str, has_scores: bool) -> Image
 
 def _read_annotations(rows: Sequence[Any], name: str, has_scores: bool) -> ImageMasks:
     """Return the masks of annotations or results of COCO."""
-    codes = [row.get("segmentation") if _is_dict(row) else None for row in rows]
-    wrong = next((k for k, code in enumerate(codes) if not _is_dict(code)), None)
-    if wrong is not None:
+    codes = [
+        row.get("segmentation") if type(row) is dict or isinstance(row, Mapping) else None
+        for row in rows
+    ]
+    if {*map(type, codes)} != {dict} and not all(isinstance(code, Mapping) for code in codes):
+        wrong = [isinstance(code, Mapping) for code in codes].index(False)
         cure = "; polygons become a code by pycocotools: coco.annToRLE(annotation)"
         raise TypeError(
             f"{name}[{wrong}]['segmentation'] must be a run-length code, a dict of 'size' and "
@@ -117,8 +120,10 @@ def _read_annotations(rows: Sequence[Any], name: str, has_scores: bool) -> Image
         masks = read_mask_runs(codes)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from error
-    scores, areas, crowds = (_column(rows, key) for key in ("score", "area", "iscrowd"))
-    return _checked(masks, categories, scores, areas, crowds, name, has_scores)
+    if has_scores:
+        return _checked(masks, categories, _column(rows, "score"), None, None, name, has_scores)
+    areas, crowds = _column(rows, "area"), _column(rows, "iscrowd")
+    return _checked(masks, categories, None, areas, crowds, name, has_scores)
 
 
 def _read_map(ids: Any, segments: Sequence[Any], name: str, has_scores: bool) -> ImageMasks:
@@ -146,17 +151,15 @@ def _read_map(ids: Any, segments: Sequence[Any], name: str, has_scores: bool) ->
     return _checked(masks, listed.categories.tolist(), scores, areas, crowds, name, has_scores)
 
 
-def _is_dict(value: Any) -> bool:
-    """Whether a value is a mapping; of a dict this is known at once."""
-    return type(value) is dict or isinstance(value, Mapping)
-
-
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any] | None:
     """Return the values of a key that all dicts have, None where none has it."""
     values = [row.get(key) for row in rows]
-    if all(value is None for value in values):
+    kinds = {*map(type, values)}
+    if kinds <= {type(None)}:
         return None
-    return [0 if value is None and key == "iscrowd" else value for value in values]
+    if key == "iscrowd" and type(None) in kinds:
+        return [0 if value is None else value for value in values]
+    return values
 
 
 def _as_list(values: Any, name: str) -> list[Any] | None:
@@ -190,25 +193,29 @@ def _checked(
     for what, column in columns.items():
         if column is not None and len(column) != number:
             raise ValueError(f"{name} has {number} masks and {len(column)} {what}")
-    measured = np.zeros(0) if masks is None else masks.areas.astype(np.float64)
-    return ImageMasks(
-        masks,
-        numbers,
-        _as_finite(scores or [], f"{name}: scores") if has_scores else None,
-        measured if areas is None or has_scores else _as_finite(areas, f"{name}: areas"),
-        np.array(crowds if crowds is not None else [False] * number, bool),
-    )
+    nothing = np.zeros(0)
+    if has_scores:
+        values = _as_finite(scores or [], f"{name}: scores")
+        return ImageMasks(masks, numbers, values, nothing, nothing.astype(bool))
+    if areas is not None:
+        measured = _as_finite(areas, f"{name}: areas")
+    else:
+        measured = nothing if masks is None else masks.areas.astype(np.float64)
+    is_crowd = np.zeros(number, bool) if crowds is None else np.array(crowds, bool)
+    return ImageMasks(masks, numbers, nothing, measured, is_crowd)
 
 
 def _as_finite(values: Sequence[Any], name: str) -> Array:
     """Return finite numbers as float64."""
     if not {*map(type, values)} <= {float, int}:
         values = [value.item() if hasattr(value, "item") else value for value in values]
-    wrong = [
-        value for value in values if isinstance(value, bool) or not isinstance(value, (int, float))
-    ]
-    if wrong:
-        raise TypeError(f"{name} must be numbers, got {wrong[0]!r}")
+        wrong = [
+            value
+            for value in values
+            if isinstance(value, bool) or not isinstance(value, (int, float))
+        ]
+        if wrong:
+            raise TypeError(f"{name} must be numbers, got {wrong[0]!r}")
     array = np.array(values, np.float64)
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:

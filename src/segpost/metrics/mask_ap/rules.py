@@ -34,21 +34,13 @@ class APRules(NamedTuple):
     iou_thresholds: tuple[float, ...]  # ascending
     area_ranges: tuple[tuple[str, float, float], ...]  # name, least and largest area
     max_detections: tuple[int, ...]  # ascending
+    limits: Float64  # (T,) the least IoU of a match at each threshold
+    area_limits: Float64  # (ranges, 2) the least and the largest area of each range
 
     @property
     def bits(self) -> int:
         """Pairs of an area range and a threshold; those of a range lie together."""
         return len(self.area_ranges) * len(self.iou_thresholds)
-
-    @property
-    def limits(self) -> Float64:
-        """The least IoU of a match at each threshold."""
-        return np.minimum(self.iou_thresholds, LARGEST_THRESHOLD)
-
-    def outside(self, areas: Array) -> Array:
-        """Return which areas are outside of each range: bool (N, ranges)."""
-        low, high = (np.array([row[k] for row in self.area_ranges]) for k in (1, 2))
-        return (areas[:, None] < low) | (areas[:, None] > high)
 
 
 def as_categories(categories: object) -> Array:
@@ -107,7 +99,14 @@ def as_rules(
     _check_ascending(counts, "max_detections")
     if counts[0] < 1:
         raise ValueError(f"max_detections must be at least 1, got {counts[0]}")
-    rules = APRules(as_categories(categories), thresholds, tuple(ranges), counts)
+    rules = APRules(
+        as_categories(categories),
+        thresholds,
+        tuple(ranges),
+        counts,
+        np.minimum(thresholds, LARGEST_THRESHOLD),
+        np.array([limits for _, *limits in ranges], np.float64),
+    )
     if rules.bits > MOST_BITS:
         raise ValueError(
             f"iou_thresholds and area_ranges must be at most {MOST_BITS} pairs, got "

@@ -153,7 +153,8 @@ class MaskAPScores(NamedTuple):
         if iou is not None and not self._find(iou):
             return math.nan
         part = self.precision if iou is None else self.precision[self._find(iou)]
-        return mean_of(part[:, :, :, a, m])
+        is_there = self.targets[:, a] > 0
+        return mean_of(np.compress(is_there, part[:, :, :, a, m], axis=2))
 
     def ar(self, *, area: str | None = None, max_detections: int | None = None) -> float:
         """Return the mean AR over classes and IoU thresholds; arguments as of `mean_ap`."""

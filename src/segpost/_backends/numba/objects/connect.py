@@ -22,6 +22,14 @@ def label_components(
     return parent
 
 
+def sort_groups(numbers: Array, groups: int) -> tuple[Array, Array]:
+    """Return the order of numbers below `groups`, and where each group begins in it."""
+    offsets = np.zeros(groups + 1, np.int64)
+    order = np.empty(len(numbers), np.int64)
+    place_numbers(numbers, offsets, order)
+    return order, offsets
+
+
 def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> Array:
     """Return how many pixels of every region have a neighbor in the next column."""
     contacts = np.zeros(len(offsets) - 1, np.int64)
@@ -39,6 +47,19 @@ def complement_runs(
     write_complement(offsets, column, top, bottom, box, ends, runs)
     out_column, out_top, out_bottom = runs[:, : ends[-1]]
     return ends, out_column, out_top, out_bottom
+
+
+@kernel
+def place_numbers(numbers: Any, offsets: Any, order: Any) -> None:
+    """Write the order of numbers, and where each group begins."""
+    for number in numbers:
+        offsets[number + 1] += 1
+    for group in range(len(offsets) - 1):
+        offsets[group + 1] += offsets[group]
+    place = offsets.copy()
+    for i in range(len(numbers)):
+        order[place[numbers[i]]] = i
+        place[numbers[i]] += 1
 
 
 @kernel
