@@ -38,8 +38,9 @@ py::object count_image(const py::array &preds, const py::array &target, const py
     job.target = plane_view(target);
     require(same_pixels(job.preds, job.target), "target");
     job.rule = target_rule(classes, ignored);
-    py::array_t<std::int64_t> counts({classes + 2, classes + 1});
-    std::int64_t *cells = counts.mutable_data();
+    const py::array counts(py::dtype::of<std::int64_t>(),
+                           std::vector<py::ssize_t>{classes + 2, classes + 1});
+    std::int64_t *cells = counts_view(counts, {classes + 2, classes + 1});
     std::fill_n(cells, counts.size(), std::int64_t{0});
     ImageBytes image;
     release_gil([&](const CancelToken &cancelled) {

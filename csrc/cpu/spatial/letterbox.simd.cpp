@@ -72,6 +72,14 @@ struct RowSum {
     const float *weights, *next_weights;
     float *line, *next;
     bool is_begun; // whether the line has a part of the sum
+    // Rows that the next line reads first, and the bytes between them.
+    const std::uint8_t *later;
+    std::int64_t later_count, stride;
+
+    // Asks for 64 bytes of each of these rows.
+    void fetch_later(std::int64_t i) const {
+        for (std::int64_t k = 0; k < later_count; ++k) __builtin_prefetch(later + k * stride + i);
+    }
 };
 
 // `size` vectors of a line, from byte i on.
@@ -101,8 +109,10 @@ template <bool shares, int size> inline void add_rows_at(const RowSum rows, std:
 template <bool shares> inline void add_rows_of(const RowSum rows, std::int64_t bytes) {
     constexpr int together = 4; // vectors
     std::int64_t i = 0;
-    for (; i + together * lanes <= bytes; i += together * lanes)
+    for (; i + together * lanes <= bytes; i += together * lanes) {
+        if (i % 64 == 0) rows.fetch_later(i);
         add_rows_at<shares, together>(rows, i);
+    }
     for (; i + lanes <= bytes; i += lanes) add_rows_at<shares, 1>(rows, i);
     for (; i < bytes; ++i) {
         float sum = rows.is_begun ? rows.line[i] : 0.0f, next = 0.0f;
@@ -144,6 +154,9 @@ void add_rows(Work &work, std::int64_t n, std::int64_t y) {
         read_pixels(work.image, n, first + k, to);
         work.source[k] = to;
     }
+    rows.later = reinterpret_cast<const std::uint8_t *>(work.image.row(n, here.last));
+    rows.later_count = work.image.packed() ? after.last - here.last : 0;
+    rows.stride = work.image.stride_h;
     if (shares)
         add_rows_of<true>(rows, work.bytes);
     else
