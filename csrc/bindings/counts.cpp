@@ -3,7 +3,10 @@
 #include "bindings/jobs.hpp"
 #include "bindings/signals.hpp"
 
+#include "cpu/metrics/image_counts.hpp"
 #include "cpu/runtime/launch.hpp"
+
+#include <algorithm>
 
 namespace segpost::bindings {
 namespace {
@@ -14,6 +17,38 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
     std::int64_t *cells = counts_view(counts, {job.rule.classes + 2, job.rule.classes + 1});
     release_gil(
         [&](const CancelToken &cancelled) { return launch_confusion(job, cancelled, cells); });
+}
+
+// (H, W), only read
+LabelView plane_view(const py::array &array) {
+    require(array.ndim() == 2, "plane");
+    LabelView map;
+    map.data = address(array, false);
+    map.dtype = element_type(array);
+    map.n = 1, map.h = array.shape(0), map.w = array.shape(1);
+    map.stride_h = array.strides(0), map.stride_w = array.strides(1);
+    return map;
+}
+
+// The table of one image and its bytes, or None where a label is no class and not ignored.
+py::object count_image(const py::array &preds, const py::array &target, const py::array &ignored,
+                       std::int64_t classes) {
+    ConfusionJob job;
+    job.preds = plane_view(preds);
+    job.target = plane_view(target);
+    require(same_pixels(job.preds, job.target), "target");
+    job.rule = target_rule(classes, ignored);
+    const py::array counts(py::dtype::of<std::int64_t>(),
+                           std::vector<py::ssize_t>{classes + 2, classes + 1});
+    std::int64_t *cells = counts_view(counts, {classes + 2, classes + 1});
+    std::fill_n(cells, counts.size(), std::int64_t{0});
+    ImageBytes image;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_image_counts(job, cancelled, cells, image);
+    });
+    if (!image.is_valid) return py::none();
+    return py::make_tuple(counts, py::bytes(image.cells.data(), image.cells.size()),
+                          py::bytes(image.counts.data(), image.counts.size()));
 }
 
 void confusion_strata(const py::array &preds, const py::array &target, const py::array &strata,
@@ -99,6 +134,7 @@ void bind_counts(py::module_ &m) {
     using py::arg;
     m.def("confusion_labels", &confusion_labels, arg("preds"), arg("target"), arg("ignored"),
           arg("counts"));
+    m.def("count_image", &count_image, arg("preds"), arg("target"), arg("ignored"), arg("classes"));
     m.def("confusion_strata", &confusion_strata, arg("preds"), arg("target"), arg("strata"),
           arg("ignored"), arg("counts"));
     m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),

@@ -158,6 +158,19 @@ def test_tables_do_not_change() -> None:
         joined[4]
 
 
+def test_tables_extended_by_bytes_do_not_change() -> None:
+    """The same of an image as bytes, behind fewer images than there are, or behind wide counts."""
+    image = ImageCounts(None, np.array([2]), np.array([7]), {})
+    packed = np.array([2], "u2").tobytes(), np.array([7], "u4").tobytes()
+    wide = image._replace(counts=np.array([2**40]))
+    for first in (ImageTable(9), ImageTable(9).extended([image]), ImageTable(9).extended([wide])):
+        second = first.extended_by_bytes(*packed)
+        other = first.extended_by_bytes(*packed).extended_by_bytes(*packed)
+        assert (len(second) - len(first), len(other) - len(first)) == (1, 2)
+        assert second == first.extended([image])
+        assert other == first.extended([image, image])
+
+
 def test_a_table_is_loaded_once_and_late() -> None:
     """A deferred table knows its length without being loaded."""
     calls = []

@@ -230,3 +230,28 @@ def test_rows_longer_than_a_table_counts() -> None:
     counts = np.zeros((4, 3), np.int64)
     backend().confusion_labels(row[None], row[None], np.empty(0, np.int64), counts)
     assert counts[0, 0] == counts.sum() == pixels
+
+
+@pytest.mark.parametrize("classes", [5, 300])  # cells are uint16, or uint32
+@pytest.mark.parametrize("dtypes", [("uint8", "uint8"), ("int64", "uint16"), ("int16", "uint64")])
+def test_single_images_are_those_of_a_batch(
+    backend: str, classes: int, dtypes: tuple[str, str]
+) -> None:
+    """Images one by one, of any strides, are the images of a stack, with bad predictions too."""
+    preds, target = (array.astype(dtype) for array, dtype in zip(maps(4), dtypes, strict=True))
+    preds[:2] = np.minimum(preds[:2], 4)
+    batch, single = (ConfusionMatrix(classes, ignore_index=255, per_image=True) for _ in range(2))
+    batch.update(preds, target)
+    for one, truth in zip(preds, target, strict=True):
+        single.update(np.asfortranarray(one), truth[::-1].copy()[::-1])
+    assert_array_equal(single.state, batch.state)
+    assert (single.images, single.outside) == (batch.images, batch.outside)
+    assert bool(single.outside) == (classes == 5)
+    with pytest.raises(ValueError, match=r"ids must be given for all images or for none"):
+        single.update(preds[0], target[0], ids="a")
+    broken = target[0].copy()
+    broken[0, 0] = 254
+    if classes == 5:
+        with pytest.raises(ValueError, match="target has 1 "):
+            single.update(preds[0], broken)
+    assert len(single.images) == len(batch.images)

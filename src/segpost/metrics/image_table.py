@@ -124,6 +124,21 @@ class ImageTable(Sequence[ImageCounts]):
         result._has_ids = self._has_ids or len(ids) > 0
         return result
 
+    def extended_by_bytes(self, cells: bytes, counts: bytes) -> ImageTable:
+        """Return a table with one more image without an id, of columns as a table keeps them.
+
+        The cell indices are uint16, or uint32 where `num_cells` is above 2^16; the counts uint32.
+        """
+        columns = self._load_columns()
+        length = columns.append_bytes(self._length, cells, counts)
+        if length is None:
+            indices, numbers = np.frombuffer(cells, columns.cell_type), np.frombuffer(counts, "u4")
+            packed = PackedImages(np.array([len(indices)], np.int64), indices, numbers, {})
+            return self.extended_by(packed, [])
+        result = ImageTable(self._num_cells)
+        result._columns, result._length = columns, length
+        return result
+
     def selected(self, indices: Array) -> ImageTable:
         """Return a table of the images with these indices, in their order."""
         packed, ids = self.pack(), self.ids
@@ -251,10 +266,26 @@ class _Columns:
         other._append(packed, ids)
         return other, other.used
 
+    def append_bytes(self, length: int, cells: bytes, counts: bytes) -> int | None:
+        """Append an image behind the first `length`, and return how many there are then.
+
+        None where these columns have more images, or other types.
+        """
+        with self.lock:
+            if length != self.used or self.count_type.itemsize != 4:
+                return None
+            self._drop_interrupted()
+            before = int.from_bytes(self.ends[-8:], "little")
+            self.cells += cells
+            self.counts += counts
+            self.ends += (before + len(counts) // 4).to_bytes(8, "little")
+            self.used += 1
+            return self.used
+
     def _append(self, packed: PackedImages, ids: Sequence[ImageId]) -> None:
         self._drop_interrupted()
         is_narrow = self.count_type.itemsize == 4
-        if is_narrow and packed.counts.size and int(packed.counts.max()) > MAX_UINT32:
+        if is_narrow and np.count_nonzero(packed.counts > MAX_UINT32):  # faster than max()
             wide = np.frombuffer(bytes(self.counts), self.count_type).astype("u8")
             self.counts = bytearray(wide.tobytes())
             self.count_type = np.dtype(np.uint64)
@@ -263,10 +294,10 @@ class _Columns:
         self.outside.update({self.used + k: pairs for k, pairs in packed.outside.items()})
         if packed.cells.size:
             before = int.from_bytes(self.ends[-8:], "little")
-            ends = before + np.cumsum(packed.lengths, dtype=np.int64)
+            ends = before + np.add.accumulate(packed.lengths, dtype=np.int64)
             self.cells += packed.cells.astype(self.cell_type).tobytes()
             self.counts += packed.counts.astype(self.count_type).tobytes()
-            self.ends += ends.astype("<i8").tobytes()
+            self.ends += ends.astype("<i8", copy=False).tobytes()
         else:
             self.ends += self.ends[-8:] * len(packed.lengths)
         self.used += len(packed.lengths)

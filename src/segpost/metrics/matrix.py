@@ -29,8 +29,9 @@ from segpost.metrics.groups import Groups, as_groups
 from segpost.metrics.mapping import PredMapping, as_pred_mapping, map_preds
 from segpost.metrics.matrix_counts import MatrixCounts
 from segpost.metrics.pairs import PredictionPair, as_pairs
+from segpost.metrics.plain_images import count_plain_image
 from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
-from segpost.metrics.reading import as_reading
+from segpost.metrics.reading import LABELS_OR_LOGITS, as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
 from segpost.metrics.strata import (
@@ -203,6 +204,12 @@ class ConfusionMatrix(MatrixCounts):
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         reading = as_reading(convention, axis, grid, threshold, quantization, volume, nan)
         arguments.check_choice(check, "check", arguments.CHECKS)
+        is_plain = reading is LABELS_OR_LOGITS and ids is None and self.strata is None
+        if is_plain and self.per_image and not self._images.has_ids:
+            image = count_plain_image(preds, target, self.num_classes, self._ignored)
+            if image is not None:
+                self._add_plain_image(image)
+                return
         pairs = as_pairs(preds, target, self.num_classes, reading)
         has_ids = ids is not None or self._images.has_ids
         names = self._image_ids(ids, pairs) if has_ids else None

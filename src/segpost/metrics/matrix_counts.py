@@ -22,6 +22,7 @@ from segpost.metrics.groups import GroupTree, plain_groups
 from segpost.metrics.image_counts import check_ids, sum_images, without_repetitions
 from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.matrix_state import check_pairs_in_state, dump_totals, load_totals
+from segpost.metrics.plain_images import ImageBytes
 from segpost.metrics.ratios import Int64
 
 M = TypeVar("M", bound="MatrixCounts")
@@ -286,6 +287,15 @@ class MatrixCounts(Accumulator):
         if check_ids(images, self._images):
             images = without_repetitions(images, self._images, self.duplicates)
         self._commit(*sum_images(images, self.num_classes), self._images.extended(images), parts)
+
+    def _add_plain_image(self, image: ImageBytes) -> None:
+        """Add an image that has no id, to images without one."""
+        with self._lock:
+            self._check_not_reduced()
+            if self._images.has_ids:
+                raise ValueError("ids must be given for all images or for none")
+            images = self._images.extended_by_bytes(image.cells, image.counts)
+            self._commit(image.table[:-1], {}, images)
 
     def _commit(
         self,
