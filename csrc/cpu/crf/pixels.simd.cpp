@@ -202,12 +202,12 @@ template <class V> void take_sample(const Line &part, std::int64_t row, float *v
     }
 }
 
-// Floats that hold what grids are summed up in: the nodes of a line, and those around it.
+// Floats that hold what grids are summed up in: the nodes of a line, then what each needs alone.
 std::int64_t nodes_size(const CrfPass &pass, const CrfTile &tile) {
-    std::int64_t around = 2;
+    std::int64_t size = round_up((tile.width() + 4) * pass.row, 16);
     for (std::int64_t t = 0; t < pass.grid_count; ++t)
-        if (pass.grids[t].direct) around = max(around, pass.grids[t].radius_x);
-    return (tile.width() + 2 * around) * pass.row;
+        if (pass.grids[t].direct) size += around_size(pass.grids[t], tile, pass.row);
+    return size;
 }
 
 template <class V>
@@ -246,9 +246,13 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                 for (std::int64_t t = 0; t < pass.lattice_count; ++t)
                     add_lattice<V>(line, pass.lattices[t], pass.weights[t], fresh && t == 0,
                                    values);
-                for (std::int64_t t = 0; t < pass.grid_count; ++t)
-                    add_grid<V>(line, pass.grids[t], pass.weights[pass.lattice_count + t], values,
-                                nodes);
+                float *alone = nodes + round_up((tile.width() + 4) * pass.row, 16);
+                for (std::int64_t t = 0; t < pass.grid_count; ++t) {
+                    const CrfGrid &grid = pass.grids[t];
+                    add_grid<V>(line, grid, pass.weights[pass.lattice_count + t], values,
+                                grid.direct ? alone : nodes);
+                    if (grid.direct) alone += around_size(grid, tile, pass.row);
+                }
                 if (pass.self_message) subtract_self_message(line, values);
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
