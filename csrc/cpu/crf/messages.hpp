@@ -117,56 +117,6 @@ template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
     });
 }
 
-// Onto `tile_sums`, a row a vertex of the tile.
-template <class V> void splat_lattice(const Line &line, const CrfLattice &lattice,
-                                      const float *__restrict values, float *tile_sums) {
-    in_parts<V>(line.pass.row, [&](auto part) {
-        with_corners(lattice.corners, [&](auto known) {
-            constexpr int n = decltype(part)::n, w = decltype(part)::w;
-            constexpr int fixed = decltype(known)::n;
-            const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
-            const std::int64_t step = line.step * corners;
-            const std::uint16_t *corner = lattice.corner + line.first * corners;
-            const float *weight = lattice.weight + line.first * corners;
-            float *__restrict sums = tile_sums + part.at;
-            for (std::int64_t i = 0; i < line.count; ++i) {
-                V q[n];
-                for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
-                if (lattice.before) {
-                    const V factor = broadcast<V>(lattice.before[line.pixel(i)]);
-                    for (int j = 0; j < n; ++j) q[j] *= factor;
-                }
-                for (std::int64_t k = 0; k < corners; ++k) {
-                    const V factor = broadcast<V>(weight[i * step + k]);
-                    float *to = sums + corner[i * step + k] * row;
-                    for (int j = 0; j < n; ++j)
-                        store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
-                }
-            }
-        });
-    });
-}
-
-// What the pixels of a tile have added up becomes its rows of the lattice.
-template <class V> void store_tile_sums(const CrfPass &pass, const CrfTile &tile,
-                                        const CrfLattice &lattice,
-                                        const float *__restrict tile_sums) {
-    const std::int64_t first = lattice.start[tile.index];
-    const std::int64_t count = lattice.start[tile.index + 1] - first;
-    const V scale = broadcast<V>(lattice.scale);
-    with_storage(lattice.storage, [&](auto stored) {
-        using T = decltype(stored);
-        in_blocks<V>(pass.row, [&](auto part) {
-            constexpr int n = decltype(part)::n, w = decltype(part)::w;
-            const std::int64_t row = part.row(), pitch = pitch_of<T>(row);
-            T *to = rows_from<T>(lattice, lattice.sums, part.at) + first * pitch;
-            const float *from = tile_sums + part.at;
-            for (std::int64_t v = 0; v < count; ++v, to += pitch, from += row)
-                for (int j = 0; j < n; ++j) store_values(to + j * w, load<V>(from + j * w) * scale);
-        });
-    });
-}
-
 // Where every pixel is a node: what the node has times the pixel's factor, or the other way round.
 template <class V, bool splat_it>
 void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values) {
