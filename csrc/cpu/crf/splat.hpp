@@ -18,9 +18,10 @@ template <class V> void splat_lattice(const Line &line, const CrfLattice &lattic
             const std::int64_t step = line.step * corners, row = line.pass.row;
             const std::uint16_t *corner = lattice.corner + line.first * corners;
             const float *weight = lattice.weight + line.first * corners;
-            for (std::int64_t i = 0; i < line.count; ++i) {
+            const float *from = values + part.at;
+            for (std::int64_t i = 0; i < line.count; ++i, from += row) {
                 V q[n];
-                for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
+                for (int j = 0; j < n; ++j) q[j] = load<V>(from + j * w);
                 if (lattice.before) {
                     const V factor = broadcast<V>(lattice.before[line.pixel(i)]);
                     for (int j = 0; j < n; ++j) q[j] *= factor;
