@@ -1,6 +1,6 @@
 // Between two passes over the pixels: what tiles added up becomes messages, on lattices by blurs
 // along their axes, on grids by separable sums.
-#include "cpu/crf/rows.hpp"
+#include "cpu/crf/columns.hpp"
 #include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
@@ -9,7 +9,14 @@ namespace {
 template <class V, int N, class T> void join(T *rows, std::int64_t pitch, const CrfJoint *joints,
                                              std::int64_t begin, std::int64_t end) {
     constexpr int w = lanes_of<V>;
+    constexpr std::int64_t ahead = 16;
+    constexpr int line = 64 / static_cast<int>(sizeof(T));
     for (std::int64_t i = begin; i < end; ++i) {
+        const CrfJoint &later = joints[min(i + ahead, end - 1)];
+        for (int j = 0; j < N * w; j += line) {
+            __builtin_prefetch(rows + later.to * pitch + j, 1);
+            __builtin_prefetch(rows + later.from * pitch + j);
+        }
         T *to = rows + joints[i].to * pitch;
         const T *from = rows + joints[i].from * pitch;
         for (int j = 0; j < N; ++j)
@@ -104,29 +111,6 @@ void crf_blur(const CrfLattice &lattice, std::int64_t labels, const std::uint32_
 
 namespace {
 
-// Sums down the columns of N vectors, of `grid_rows` rows from y on; a tap beyond the radius
-// is 0.
-template <class V, int N> void add_columns(const CrfGrid &grid, const float *taps, std::int64_t y,
-                                           std::int64_t size, std::int64_t pitch, std::int64_t at,
-                                           float *__restrict to) {
-    constexpr int w = lanes_of<V>;
-    const std::int64_t first = max<std::int64_t>(0, y - grid.radius_y);
-    const std::int64_t last = min(grid.height - 1, y + grid_rows - 1 + grid.radius_y);
-    V sum[grid_rows][N];
-    for (auto &row : sum)
-        for (V &v : row) v = V{};
-    for (std::int64_t k = first; k <= last; ++k) {
-        const float *from = grid.sums + k * size + at;
-        const float *tap = taps + (k - y);
-        V value[N];
-        for (int j = 0; j < N; ++j) value[j] = load<V>(from + j * w);
-        for (int i = 0; i < grid_rows; ++i)
-            for (int j = 0; j < N; ++j) sum[i][j] = fma(broadcast<V>(tap[-i]), value[j], sum[i][j]);
-    }
-    for (int i = 0; i < grid_rows; ++i)
-        for (int j = 0; j < N; ++j) store(to + i * pitch + at + j * w, sum[i][j]);
-}
-
 // Sums along the line of nodes whose columns are added up in `middle`.
 template <class V> void add_along(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row,
                                   const float *middle, float *__restrict to) {
@@ -157,7 +141,7 @@ template <class V> void add_along(const CrfGrid &grid, const CrfWeights &weights
 std::int64_t crf_grid_scratch(const CrfGrid &grid, std::int64_t row) {
     const std::int64_t line = (grid.width + 2 * grid.radius_x) * row;
     return round_up(grid_rows * line * 4, 64) + round_up(grid.width * row * 4, 64) +
-           round_up(2 * (grid.radius_y + grid_rows) * 4, 64);
+           round_up(taps_size(grid) * 4, 64);
 }
 
 void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, std::int64_t y0,
@@ -167,23 +151,14 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
     const std::int64_t line = size + 2 * margin;
     float *__restrict lines = scratch.take<float>(grid_rows * line);
     float *__restrict mixture = scratch.take<float>(size);
-    const std::int64_t reach = grid.radius_y + grid_rows; // one way
-    float *__restrict taps = scratch.take<float>(2 * reach) + reach;
+    const float *taps = column_taps(grid, scratch.take<float>(taps_size(grid)));
     for (int i = 0; i < grid_rows; ++i)
         for (std::int64_t at = 0; at < margin; ++at)
             lines[i * line + at] = lines[i * line + margin + size + at] = 0.0f;
-    for (std::int64_t k = -reach; k < reach; ++k) {
-        const std::int64_t distance = k < 0 ? -k : k;
-        taps[k] = distance <= grid.radius_y ? grid.taps_y[distance] : 0.0f;
-    }
     for (std::int64_t y = y0; y < y1; y += grid_rows)
         with_width(row, [&](auto v) {
             using V = decltype(v);
-            constexpr std::int64_t w = lanes_of<V>;
-            std::int64_t at = 0;
-            for (; at + 2 * w <= size; at += 2 * w)
-                add_columns<V, 2>(grid, taps, y, size, line, at, lines + margin);
-            if (at < size) add_columns<V, 1>(grid, taps, y, size, line, at, lines + margin);
+            add_all_columns<V>(grid, grid.sums, taps, y, row, size, line, lines + margin);
             for (std::int64_t i = 0; i < min<std::int64_t>(grid_rows, y1 - y); ++i) {
                 float *to = grid.rows + (y + i) * size;
                 add_along<V>(grid, weights, row, lines + margin + i * line,

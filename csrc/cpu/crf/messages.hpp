@@ -2,7 +2,7 @@
 // crf_pixels.simd.cpp.
 #pragma once
 
-#include "cpu/crf/rows.hpp"
+#include "cpu/crf/columns.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -117,56 +117,6 @@ template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
     });
 }
 
-// Onto `tile_sums`, a row a vertex of the tile.
-template <class V> void splat_lattice(const Line &line, const CrfLattice &lattice,
-                                      const float *__restrict values, float *tile_sums) {
-    in_parts<V>(line.pass.row, [&](auto part) {
-        with_corners(lattice.corners, [&](auto known) {
-            constexpr int n = decltype(part)::n, w = decltype(part)::w;
-            constexpr int fixed = decltype(known)::n;
-            const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
-            const std::int64_t step = line.step * corners;
-            const std::uint16_t *corner = lattice.corner + line.first * corners;
-            const float *weight = lattice.weight + line.first * corners;
-            float *__restrict sums = tile_sums + part.at;
-            for (std::int64_t i = 0; i < line.count; ++i) {
-                V q[n];
-                for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
-                if (lattice.before) {
-                    const V factor = broadcast<V>(lattice.before[line.pixel(i)]);
-                    for (int j = 0; j < n; ++j) q[j] *= factor;
-                }
-                for (std::int64_t k = 0; k < corners; ++k) {
-                    const V factor = broadcast<V>(weight[i * step + k]);
-                    float *to = sums + corner[i * step + k] * row;
-                    for (int j = 0; j < n; ++j)
-                        store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
-                }
-            }
-        });
-    });
-}
-
-// What the pixels of a tile have added up becomes its rows of the lattice.
-template <class V> void store_tile_sums(const CrfPass &pass, const CrfTile &tile,
-                                        const CrfLattice &lattice,
-                                        const float *__restrict tile_sums) {
-    const std::int64_t first = lattice.start[tile.index];
-    const std::int64_t count = lattice.start[tile.index + 1] - first;
-    const V scale = broadcast<V>(lattice.scale);
-    with_storage(lattice.storage, [&](auto stored) {
-        using T = decltype(stored);
-        in_blocks<V>(pass.row, [&](auto part) {
-            constexpr int n = decltype(part)::n, w = decltype(part)::w;
-            const std::int64_t row = part.row(), pitch = pitch_of<T>(row);
-            T *to = rows_from<T>(lattice, lattice.sums, part.at) + first * pitch;
-            const float *from = tile_sums + part.at;
-            for (std::int64_t v = 0; v < count; ++v, to += pitch, from += row)
-                for (int j = 0; j < n; ++j) store_values(to + j * w, load<V>(from + j * w) * scale);
-        });
-    });
-}
-
 // Where every pixel is a node: what the node has times the pixel's factor, or the other way round.
 template <class V, bool splat_it>
 void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values) {
@@ -192,31 +142,42 @@ void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values
     });
 }
 
-// Where a pixel sums what those around it have sent: down the columns of the line, which `columns`
-// holds then, and along it.
-template <class V> void add_around(const Line &line, const CrfGrid &grid, const CrfWeights &weights,
-                                   float *__restrict values, float *__restrict columns) {
-    const std::int64_t row = line.pass.row, pitch = grid.width * row;
-    const std::int64_t x0 = max<std::int64_t>(0, line.tile.x0 - grid.radius_x);
+// Floats for a line of `columns`.
+inline std::int64_t columns_size(const CrfGrid &grid, const CrfTile &tile, std::int64_t row) {
+    return (tile.width() + 2 * grid.radius_x) * row;
+}
+
+// Floats that a grid needs which is summed up as pixels are visited: taps, and lines of columns.
+inline std::int64_t around_size(const CrfGrid &grid, const CrfTile &tile, std::int64_t row) {
+    return round_up(taps_size(grid) + grid_rows * columns_size(grid, tile, row), 16);
+}
+
+// Sums down the columns around a tile, of `grid_rows` lines from this one on. Beyond the image
+// there is nothing.
+template <class V> void sum_columns(const Line &line, const CrfGrid &grid, const float *taps,
+                                    float *__restrict columns) {
+    const std::int64_t row = line.pass.row, size = columns_size(grid, line.tile, row);
+    const std::int64_t begin = line.tile.x0 - grid.radius_x;
+    const std::int64_t x0 = max<std::int64_t>(0, begin);
     const std::int64_t x1 = min(grid.width, line.tile.x1 + grid.radius_x);
-    const std::int64_t first = max<std::int64_t>(0, line.y - grid.radius_y);
-    const std::int64_t last = min(grid.height - 1, line.y + grid.radius_y);
-    // Beyond the image there is nothing.
-    float *const from_x0 = columns + (x0 - (line.tile.x0 - grid.radius_x)) * row;
-    const std::int64_t width = line.tile.width() + 2 * grid.radius_x;
-    for (float *at = columns; at < from_x0; ++at) *at = 0.0f;
-    for (float *at = from_x0 + (x1 - x0) * row; at < columns + width * row; ++at) *at = 0.0f;
-    in_groups<V>((x1 - x0) * row, [&](auto n, std::int64_t at) {
-        constexpr int N = decltype(n)::n, w = lanes_of<V>;
-        V sum[N];
-        for (int j = 0; j < N; ++j) sum[j] = V{};
-        for (std::int64_t k = first; k <= last; ++k) {
-            const V tap = broadcast<V>(grid.taps_y[k < line.y ? line.y - k : k - line.y]);
-            const float *from = grid.rows + k * pitch + x0 * row + at;
-            for (int j = 0; j < N; ++j) sum[j] = fma(tap, load<V>(from + j * w), sum[j]);
-        }
-        for (int j = 0; j < N; ++j) store(from_x0 + at + j * w, sum[j]);
-    });
+    for (int i = 0; i < grid_rows; ++i) {
+        float *of_line = columns + i * size;
+        for (std::int64_t at = 0; at < (x0 - begin) * row; ++at) of_line[at] = 0.0f;
+        for (std::int64_t at = (x1 - begin) * row; at < size; ++at) of_line[at] = 0.0f;
+    }
+    add_all_columns<V>(grid, grid.rows + x0 * row, taps, line.y, row, (x1 - x0) * row, size,
+                       columns + (x0 - begin) * row);
+}
+
+// Where a pixel sums what those around it have sent: down the columns of the line, which are summed
+// up every `grid_rows` lines, and along it.
+template <class V> void add_around(const Line &line, const CrfGrid &grid, const CrfWeights &weights,
+                                   float *__restrict values, float *__restrict memory) {
+    const std::int64_t row = line.pass.row, size = columns_size(grid, line.tile, row);
+    const std::int64_t of_those = (line.y - line.tile.y0) % grid_rows;
+    float *columns = memory + taps_size(grid);
+    if (of_those == 0) sum_columns<V>(line, grid, column_taps(grid, memory), columns);
+    columns += of_those * size;
     const float *middle = columns + (line.x - line.tile.x0 + grid.radius_x) * row;
     const float along_y = grid.out_y[2 * line.y];
     in_parts<V>(row, [&](auto part) {

@@ -1,6 +1,6 @@
 // One pass over the pixels of a tile: messages from lattices and grids, softmax, and the new Q
 // straight on to what the next messages are made of. Q is nowhere stored.
-#include "cpu/crf/messages.hpp"
+#include "cpu/crf/splat.hpp"
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/simd/transpose.hpp"
 
@@ -181,16 +181,6 @@ void clear(const CrfPass &pass, const CrfTile &tile) {
     }
 }
 
-// Floats that hold what the pixels of a tile add to the lattices.
-std::int64_t tile_sums_size(const CrfPass &pass, const CrfTile &tile) {
-    std::int64_t vertices = 0;
-    for (std::int64_t t = 0; t < pass.lattice_count; ++t) {
-        const std::int64_t *start = pass.lattices[t].start + tile.index;
-        vertices += start[1] - start[0];
-    }
-    return pass.splat ? vertices * pass.row : 0;
-}
-
 // Of the rows of all pixels of a line those of its sample, each for as many as it stands for.
 template <class V> void take_sample(const Line &part, std::int64_t row, float *values) {
     const CrfSample &sample = part.pass.sample;
@@ -202,36 +192,24 @@ template <class V> void take_sample(const Line &part, std::int64_t row, float *v
     }
 }
 
-// Floats that hold what grids are summed up in: the nodes of a line, and those around it.
+// Floats that hold what grids are summed up in: the nodes of a line, then what each needs alone.
 std::int64_t nodes_size(const CrfPass &pass, const CrfTile &tile) {
-    std::int64_t around = 2;
+    std::int64_t size = round_up((tile.width() + 4) * pass.row, 16);
     for (std::int64_t t = 0; t < pass.grid_count; ++t)
-        if (pass.grids[t].direct) around = max(around, pass.grids[t].radius_x);
-    return (tile.width() + 2 * around) * pass.row;
+        if (pass.grids[t].direct) size += around_size(pass.grids[t], tile, pass.row);
+    return size;
 }
 
 template <class V>
 void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSums &sums) {
     const std::int64_t size = (tile.width() + 4) * pass.row;
-    float *values = scratch.take<float>(size);
+    float *const all = scratch.take<float>(size + Splat<V>::kept_size(pass, tile)), *values = all;
     float *nodes = scratch.take<float>(nodes_size(pass, tile));
     float *unary = scratch.take<float>(pass.trace ? size : 0);
-    const std::int64_t sums_size = tile_sums_size(pass, tile);
-    float *tile_sums = scratch.take<float>(sums_size);
-    __builtin_memset(tile_sums, 0, static_cast<std::size_t>(sums_size) * 4);
+    Splat<V> splat(pass, tile, scratch);
     if (pass.splat) clear(pass, tile);
-    // Calls work with every lattice and the tile's sums for it.
-    const auto each_lattice = [&](const auto &work) {
-        float *at = tile_sums;
-        for (std::int64_t t = 0; t < pass.lattice_count; ++t) {
-            const CrfLattice &lattice = pass.lattices[t];
-            work(lattice, at);
-            at += (lattice.start[tile.index + 1] - lattice.start[tile.index]) * pass.row;
-        }
-    };
     // Where Q of all pixels is kept all are visited, though only the sample goes on.
-    const bool all = pass.kept != nullptr;
-    const CrfSample visited = all ? CrfSample() : pass.sample;
+    const CrfSample visited = pass.kept ? CrfSample() : pass.sample;
     const CrfSample sample = pass.sample;
     // Tiles begin where a sample of 2 x 2 does.
     for (std::int64_t y = tile.y0 + visited.y; y < tile.y1; y += visited.step) {
@@ -246,9 +224,13 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                 for (std::int64_t t = 0; t < pass.lattice_count; ++t)
                     add_lattice<V>(line, pass.lattices[t], pass.weights[t], fresh && t == 0,
                                    values);
-                for (std::int64_t t = 0; t < pass.grid_count; ++t)
-                    add_grid<V>(line, pass.grids[t], pass.weights[pass.lattice_count + t], values,
-                                nodes);
+                float *alone = nodes + round_up((tile.width() + 4) * pass.row, 16);
+                for (std::int64_t t = 0; t < pass.grid_count; ++t) {
+                    const CrfGrid &grid = pass.grids[t];
+                    add_grid<V>(line, grid, pass.weights[pass.lattice_count + t], values,
+                                grid.direct ? alone : nodes);
+                    if (grid.direct) alone += around_size(grid, tile, pass.row);
+                }
                 if (pass.self_message) subtract_self_message(line, values);
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
@@ -256,21 +238,17 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
             softmax_line<V>(values, line.count, pass.row, pass.shift, visited.weight());
         }
         if (pass.kept) keep(line, values, sums);
-        if (pass.splat && (y - tile.y0) % sample.step == sample.y) {
-            const Line part(pass, tile, y, sample);
-            if (all && sample.step > 1) take_sample<V>(part, pass.row, values);
-            each_lattice([&](const CrfLattice &lattice, float *at) {
-                splat_lattice<V>(part, lattice, values, at);
-            });
+        const bool goes_on = pass.splat && (y - tile.y0) % sample.step == sample.y;
+        const Line part(pass, tile, y, sample);
+        if (goes_on) {
+            if (pass.kept && sample.step > 1) take_sample<V>(part, pass.row, values);
             for (std::int64_t t = 0; t < pass.grid_count; ++t)
                 splat_grid<V>(part, pass.grids[t], values, nodes);
         }
         if (pass.out) write_out(line, values, pass.row);
+        if (goes_on) values = splat.add(part, values);
     }
-    if (pass.splat)
-        each_lattice([&](const CrfLattice &lattice, const float *at) {
-            store_tile_sums<V>(pass, tile, lattice, at);
-        });
+    splat.store(all);
 }
 
 } // namespace
@@ -291,8 +269,9 @@ CrfStorage crf_storage(std::int64_t row, bool is_exact) {
 }
 
 std::int64_t crf_pixels_scratch(const CrfPass &pass, const CrfTile &tile) {
-    return 2 * round_up((tile.width() + 4) * pass.row * 4, 64) +
-           round_up(nodes_size(pass, tile) * 4, 64) + round_up(tile_sums_size(pass, tile) * 4, 64);
+    const std::int64_t size = (tile.width() + 4) * pass.row;
+    return round_up((size + Splat<F>::kept_size(pass, tile)) * 4, 64) + round_up(size * 4, 64) +
+           round_up(nodes_size(pass, tile) * 4, 64) + round_up(Splat<F>::size(pass, tile) * 4, 64);
 }
 
 void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums &sums) {
