@@ -13,7 +13,7 @@ namespace {
 template <class L> bool is_dense(const Work<float, L> &work, std::int64_t block, std::int64_t last,
                                  std::int64_t mixed, std::int64_t rows) {
     if (2 * mixed <= lanes) return false;
-    const std::int64_t widest = CellColumns(work, block).widest;
+    const std::int64_t widest = widest_of(work, block, last);
     const std::int64_t groups = (widest + group - 1) / group;
     const std::int64_t columns = round_up(widest, widest <= 4 || lanes == 4 ? 4 : 8);
     const std::int64_t vectors = (rows * columns + lanes - 1) / lanes;
@@ -49,7 +49,7 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
         if ((is_asked || is_dense(work, block, last, mixed, y1 - y0)) &&
             is_small(work, block, last)) {
             target.mark_written(block, last);
-            return dense_rows(work, block, y0, y1, errors);
+            return dense_rows(work, block, last, y0, y1, errors);
         }
         if (!has_few && is_asked) find_candidates(work, block);
     } else {
@@ -75,13 +75,7 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             if (count == 2 && target.take_pair(x, y0, y1, work.list)) continue;
         target.mark_written(x, x + 1);
         if constexpr (sizeof(T) == 4) {
-            const std::int64_t width = work.begin(x + 1) - work.begin(x);
-            if (width <= 4 || lanes == 4)
-                compare_cell<4>(work, x, y0, y1, work.list, count, errors);
-            else if (width <= 8 || lanes == 8)
-                compare_cell < lanes<8 ? 4 : 8>(work, x, y0, y1, work.list, count, errors);
-            else
-                compare_cell<lanes>(work, x, y0, y1, work.list, count, errors);
+            compare_cell(work, x, y0, y1, work.list, count, errors);
         } else {
             resolve_cell_exactly(work, x, y0, y1, work.list, count, errors);
         }
