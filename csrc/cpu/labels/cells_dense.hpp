@@ -235,12 +235,6 @@ template <int W, class L> void dense_columns(const Work<float, L> &work, std::in
         }
 }
 
-// A cell with candidates that are not known.
-template <class L> void compare_candidates(const Work<float, L> &work, std::int64_t cell,
-                                           std::int64_t y0, std::int64_t y1, LogitErrors &errors) {
-    compare_cell(work, cell, y0, y1, work.list, find_candidates_of(work, cell), errors);
-}
-
 // Whether columns of a cell are not as far apart as others: the outermost of an axis may be
 // clamped.
 template <class W> bool has_clamped(const W &work, std::int64_t cell) {
@@ -259,12 +253,10 @@ template <class W> std::int64_t widest_of(const W &work, std::int64_t begin, std
     return widest;
 }
 
-// Every pixel of up to `lanes` neighboring cells, over all classes. Needs finite corners.
+// Every pixel of up to `lanes` neighboring cells, over all classes. Needs finite corners and evenly
+// spaced columns.
 template <class L> void dense_rows(const Work<float, L> &work, std::int64_t begin, std::int64_t end,
                                    std::int64_t y0, std::int64_t y1, LogitErrors &errors) {
-    if (has_clamped(work, begin)) compare_candidates(work, begin++, y0, y1, errors);
-    if (begin < end && has_clamped(work, end - 1)) compare_candidates(work, --end, y0, y1, errors);
-    if (begin == end) return;
     if (widest_of(work, begin, end) <= 4)
         dense_columns<4>(work, begin, end, y0, y1, errors);
     else
