@@ -7,10 +7,10 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr int group = lanes == 16 ? 8 : 4; // output columns that dense_rows handles at once
+constexpr int group = lanes == 16 ? 8 : 4; // vectors of pixels that are ranked at once
 constexpr int most_rows = 8;               // that keys are added up over
-constexpr int page = 32;               // classes whose numbers fit into the lowest bits of a key
-constexpr float largest_key = 0x1p29f; // that of the largest corner
+constexpr int page = 32;                   // classes: their numbers take the lowest bits of a key
+constexpr float largest_key = 0x1p29f;     // that of the largest corner
 constexpr std::uint32_t close_keys = 1 << 13;
 
 // Outputs of a cell from one on that are evenly spaced, and the step between them in inputs.
@@ -83,8 +83,9 @@ struct Keys {
 };
 
 // A number in the size of keys, as a multiple of a page.
-inline I round_to_page(F value) {
-    return (__builtin_convertvector(value, I) + page / 2) & ~(page - 1);
+inline U round_to_page(F value) {
+    constexpr std::uint32_t half = page / 2, number = page - 1;
+    return ((U) __builtin_convertvector(value, I) + half) & ~number;
 }
 
 // Sets keys of the classes [first, last) at the columns of a block, from output row y on.
@@ -105,11 +106,11 @@ template <int W, class L> inline void start_keys(const Work<float, L> &work, std
         const F a = load<F>(upper), b = load<F>(upper + 1);
         const F down = load<F>(lower) - a, beside = load<F>(lower + 1) - b, twist = beside - down;
         const F left = fma(along, down, a), slope = fma(along, beside, b) - left;
-        const I number = broadcast<I>(static_cast<std::int32_t>(c - first));
-        keys->first = (U)(round_to_page(fma(across, slope, left) * scale) | number);
-        keys->step = (U)round_to_page(slope * scale_x);
-        keys->down = (U)round_to_page(fma(across, twist, down) * scale_y);
-        keys->step_down = (U)round_to_page(twist * scale_xy);
+        const U number = broadcast<U>(static_cast<std::uint32_t>(c - first));
+        keys->first = round_to_page(fma(across, slope, left) * scale) | number;
+        keys->step = round_to_page(slope * scale_x);
+        keys->down = round_to_page(fma(across, twist, down) * scale_y);
+        keys->step_down = round_to_page(twist * scale_xy);
     }
 }
 
@@ -127,8 +128,7 @@ struct Ranks {
     }
 };
 
-// Ranks the classes of a page at W columns of as many rows as there are ranks for, and goes to the
-// next.
+// Ranks the classes of a page at W columns of group / W rows, and goes to the rows below.
 template <int W> inline Ranks rank_page(Keys *keys, std::int64_t first, std::int64_t last) {
     const I lowest = broadcast<I>(-0x7fffffff - 1);
     Ranks ranks;
@@ -172,7 +172,10 @@ inline void put_columns(const CellColumns<W> &columns, const I *label, L *out) {
             store(word, packed(label));
         else
             store_pairs(word, packed(label), packed(label + 4));
-        if (columns.is_row) return __builtin_memcpy(out + columns.at[0], word, sizeof word), void();
+        if (columns.is_row) {
+            __builtin_memcpy(out + columns.at[0], word, sizeof word);
+            return;
+        }
         std::int64_t i = 0;
         for (; i < columns.whole; ++i) store(out + columns.at[i], word[i]);
         for (; i < columns.count; ++i)
