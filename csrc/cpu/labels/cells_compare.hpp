@@ -185,12 +185,18 @@ template <int W, class L> class CellComparison {
     LogitErrors &errors_;
 };
 
-// W is the number of columns that are handled at once.
-template <int W, class L> inline void compare_cell(const Work<float, L> &work, std::int64_t cell,
-                                                   std::int64_t y0, std::int64_t y1,
-                                                   const std::int32_t *list, std::int64_t count,
-                                                   LogitErrors &errors) {
-    CellComparison<W, L>(work, cell, y0, y1, list, count, errors).write();
+template <class L> inline void compare_cell(const Work<float, L> &work, std::int64_t cell,
+                                            std::int64_t y0, std::int64_t y1,
+                                            const std::int32_t *list, std::int64_t count,
+                                            LogitErrors &errors) {
+    constexpr int narrow = 4, middle = lanes < 8 ? 4 : 8; // columns that are handled at once
+    const std::int64_t width = work.begin(cell + 1) - work.begin(cell);
+    if (width <= narrow || lanes == narrow)
+        CellComparison<narrow, L>(work, cell, y0, y1, list, count, errors).write();
+    else if (width <= middle || lanes == middle)
+        CellComparison<middle, L>(work, cell, y0, y1, list, count, errors).write();
+    else
+        CellComparison<lanes, L>(work, cell, y0, y1, list, count, errors).write();
 }
 
 } // namespace

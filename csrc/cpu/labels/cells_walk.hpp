@@ -13,12 +13,15 @@ namespace {
 template <class L> bool is_dense(const Work<float, L> &work, std::int64_t block, std::int64_t last,
                                  std::int64_t mixed, std::int64_t rows) {
     if (2 * mixed <= lanes) return false;
-    const std::int64_t widest = CellColumns(work, block).widest;
-    const std::int64_t groups = (widest + group - 1) / group;
+    const std::int64_t widest = widest_of(work, block, last);
     const std::int64_t columns = round_up(widest, widest <= 4 || lanes == 4 ? 4 : 8);
     const std::int64_t vectors = (rows * columns + lanes - 1) / lanes;
+    const std::int64_t width = widest <= 4 ? 4 : group, groups = (widest + width - 1) / width;
+    const std::int64_t steps = groups * ((rows * width + group - 1) / group);
+    const std::int64_t starts = groups * ((rows + most_rows - 1) / most_rows);
     // Vector steps of either way, as measured on scenes and on noise.
-    const std::int64_t dense = rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
+    const std::int64_t dense =
+        work.classes * (steps * (group * 3 / 2 + 4) + 20 * starts) + 6 * lanes * steps;
     const std::int64_t candidates = count_candidates(work, block, last);
     return dense < 40 * mixed + 10 * candidates * vectors;
 }
@@ -42,16 +45,23 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
     left &= (1u << (last - block)) - 1;
     const std::int64_t mixed = __builtin_popcount(left);
     if (mixed == 0 && rule == CellRule::fill) return;
-    const bool has_few = 4 * mixed <= lanes; // so that each finds its candidates itself
+    bool has_few = 4 * mixed <= lanes; // so that each finds its candidates itself
+    std::int64_t dense_begin = last, dense_end = last;
     if constexpr (sizeof(T) == 4) {
         const bool is_asked = rule == CellRule::dense;
         if (!has_few && !is_asked) find_candidates(work, block);
         if ((is_asked || is_dense(work, block, last, mixed, y1 - y0)) &&
             is_small(work, block, last)) {
             target.mark_written(block, last);
-            return dense_rows(work, block, y0, y1, errors);
+            has_few = true;
+            left = 0;
+            dense_begin = block;
+            if (has_clamped(work, block)) left |= 1u << (dense_begin++ - block);
+            if (dense_begin < dense_end && has_clamped(work, dense_end - 1))
+                left |= 1u << (--dense_end - block);
+        } else if (!has_few && is_asked) {
+            find_candidates(work, block);
         }
-        if (!has_few && is_asked) find_candidates(work, block);
     } else {
         find_candidates(work, block);
     }
@@ -75,17 +85,13 @@ void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, st
             if (count == 2 && target.take_pair(x, y0, y1, work.list)) continue;
         target.mark_written(x, x + 1);
         if constexpr (sizeof(T) == 4) {
-            const std::int64_t width = work.begin(x + 1) - work.begin(x);
-            if (width <= 4 || lanes == 4)
-                compare_cell<4>(work, x, y0, y1, work.list, count, errors);
-            else if (width <= 8 || lanes == 8)
-                compare_cell < lanes<8 ? 4 : 8>(work, x, y0, y1, work.list, count, errors);
-            else
-                compare_cell<lanes>(work, x, y0, y1, work.list, count, errors);
+            compare_cell(work, x, y0, y1, work.list, count, errors);
         } else {
             resolve_cell_exactly(work, x, y0, y1, work.list, count, errors);
         }
     }
+    if constexpr (sizeof(T) == 4)
+        if (dense_begin < dense_end) dense_rows(work, dense_begin, dense_end, y0, y1, errors);
 }
 
 // The weights of rows [first_row, y1), and that of the last as often as a vector may have rows.

@@ -28,8 +28,14 @@
 // difference of the classes, at most 2M in size: 2uM + 28uM. Where the two best are closer than
 // 3e-6 M + 1e-36 (the second term covers rounding among denormals) the pixel is decided by the
 // definition. Above M = 1e37 differences could overflow: such cells go to the definition at once.
-// Where every class is compared, the number of a class takes the place of the lowest 5 bits of its
-// value, which moves it by less than 2^-18 M: the margin is 2^-17 M = 7.7e-6 M wider there.
+//
+// Keys. Where every class is compared, values are integers, so that an output costs one addition:
+// a key is the value in units of q = uM, times 32, plus the number of its class. Of up to 8 evenly
+// spaced rows and columns of a cell, float32 makes the first key (off by 15uM), what a column adds
+// (all of them by 6uM), a row (18uM), and a row to what a column adds (20uM): 59uM, or 65uM without
+// fused multiply-adds. Each of these four is rounded to a unit, which moves a key by less than
+// 0.6q (1 + 7 + 7 + 49) = 39q. Two keys are off by 2 (65uM + 39q) and their numbers by q: where the
+// two largest are within 2^-16 M = 256uM the definition decides. For M below 1e-30, M = 1e-30.
 //
 // Probabilities interpolate in float64 and take exp in float32 of differences to the pixel's
 // maximum.
