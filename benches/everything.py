@@ -35,7 +35,7 @@ class Command(NamedTuple):
 
 PAGES = {
     "tables": (
-        Command("benches", 5),
+        Command("benches", 3),
         Command("benches.threads", 11),
         Command("benches.runtimes", 9),
     ),
@@ -65,6 +65,7 @@ def section(command: Command, rounds: int | None, more: list[str]) -> str:
         check=False,
     )
     if done.returncode:
+        print(done.stdout, file=sys.stderr)
         raise Failed(f"python -m {' '.join(words)}: exit status {done.returncode}")
     minutes = (time.monotonic() - start) / 60
     lines = [
