@@ -101,6 +101,8 @@ def interleave(
     timings = [Timing(contender.name) for contender in contenders]
     spent_process = [0.0] * len(contenders)
     spent_thread = [0.0] * len(contenders)
+    gc.collect()
+    gc.freeze()  # a collection before each visit would look at all that the rivals have loaded
     for _ in range(rounds):
         for i in rng.permutation(len(contenders)):
             contender, timing = contenders[i], timings[i]
@@ -119,6 +121,7 @@ def interleave(
                 spent_thread[i] += time.thread_time() - thread
             timing.cold.append(1e3 * first * contender.factor)
             timing.warm.append(1e3 * mean * contender.factor)
+    gc.unfreeze()
     for timing, process, thread in zip(timings, spent_process, spent_thread, strict=True):
         timing.others = max(0.0, 1 - thread / process)
     return timings
