@@ -148,14 +148,14 @@ LIMITS = (  # one a thread
 
 
 def stronger(goal: Goal, result: Result) -> str:
-    """The rival that is faster than the goal's, and whether the goal holds beside it too."""
+    """The rival that is faster than the goal's, and its ratio."""
     if goal.most or goal.over.startswith((OURS, "floor")):
         return ""
     rival = result.strongest()
     ratio = result.ratio(rival, goal.under) if rival else None
     if rival in (None, goal.over) or ratio is None:
         return ""
-    return f"{figure(ratio)}, {'reached' if ratio >= goal.wanted else 'missed'}: {rival}"
+    return f"{figure(ratio)}: {rival}"
 
 
 def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
