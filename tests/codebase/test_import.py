@@ -71,7 +71,7 @@ def test_import_loads_no_module_of_a_subject() -> None:
         (
             "ConfusionMatrix",
             ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"),
-            137,
+            138,
             40,
         ),
     ],
