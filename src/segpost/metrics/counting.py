@@ -56,17 +56,11 @@ def count_images(pair: PredictionPair, rules: LabelRules, nan: str) -> list[Imag
     """Count every image of a pair on its own; they have no id yet."""
     images = []
     for image in pair.images():
-        table = CountTable.zeros(rules.classes)
-        errors = image.add_counts(rules.ignored, table.array)
-        state, outside = table.array[:-1], {}
-        has_invalid_labels = table.has_invalid_labels
-        if has_invalid_labels or errors.nan_count or errors.undefined_count:
-            check_counts(table, errors, image, rules, nan, pair)
-        if has_invalid_labels:
-            state, outside = table.to_state(), out_of_range_pairs(image, rules)
-        counts = state.reshape(-1)
-        cells = counts.nonzero()[0]
-        images.append(ImageCounts(None, cells, counts[cells], outside))
+        table = count_pair(image, rules, nan, batch=pair)
+        state = table.to_state().reshape(-1)
+        cells = state.nonzero()[0]
+        pairs = out_of_range_pairs(image, rules) if table.has_invalid_labels else {}
+        images.append(ImageCounts(None, cells, state[cells], pairs))
     return images
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,15 +11,12 @@ from segpost.metrics.image_table import ImageTable
 from segpost.metrics.ratios import Int64
 
 
-def sum_images(images: Sequence[ImageCounts], classes: int) -> tuple[Int64, LabelPairs]:
+def sum_images(images: Iterable[ImageCounts], classes: int) -> tuple[Int64, LabelPairs]:
     """Return the state of all images together, and their invalid label pairs."""
     state = np.zeros((classes + 1) * (classes + 1), np.int64)
     outside: LabelPairs = {}
     for image in images:
-        if len(images) == 1:
-            state[image.cells] = image.counts
-        else:
-            state[image.cells] += image.counts
+        state[image.cells] += image.counts
         add_pairs(outside, image.outside)
     return state.reshape(classes + 1, classes + 1), outside
 
